@@ -1,0 +1,265 @@
+"""Django's settings. Values come from ``config.env``; nothing here reads the environment by itself."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from config.env import DEVELOPMENT, PRODUCTION, TEST, read_environment
+from config.log import logging_config
+from tenants.keys import derive_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENV = read_environment(os.environ)
+
+# --- What kind of place this is -----------------------------------------------------------------
+ENVIRONMENT: str = ENV["EAS_ENV"]
+DEBUG = False  # never: development errors are in the log, and a debug page would show one campus's data to anyone
+
+MASTER_KEY: str = ENV["EAS_MASTER_KEY"]
+if not re.fullmatch(r"[0-9a-fA-F]{64,}", MASTER_KEY):
+    raise ImproperlyConfigured("EAS_MASTER_KEY must be at least 64 hexadecimal digits (openssl rand -hex 32)")
+SECRET_KEY = derive_key(MASTER_KEY, "django", length=50).hex()
+
+CAMPUS_LOGIN_PREFIX: str = ENV["CAMPUS_LOGIN_PREFIX"]
+if not re.fullmatch(r"[a-z][a-z0-9_]{0,15}", CAMPUS_LOGIN_PREFIX):
+    raise ImproperlyConfigured("CAMPUS_LOGIN_PREFIX must be 1-16 lower-case letters, digits and underscores")
+
+if ENVIRONMENT == PRODUCTION:
+    if not ENV["EAS_TLS"]:
+        raise ImproperlyConfigured("EAS_TLS=false is for development: tokens would travel in the clear")
+    if set(ENV["EAS_PUBLIC_HOSTS"]) & {"localhost", "127.0.0.1"}:
+        raise ImproperlyConfigured("EAS_PUBLIC_HOSTS must name the public site's own host in production")
+
+# --- Applications ---------------------------------------------------------------------------------
+# In SHARED_APPS: tables of the public schema. In TENANT_APPS: tables of each campus. "Both" means two kinds of rows.
+SHARED_APPS = [
+    "tenants",  # before django_tenants: its commands replace that one's
+    "django_tenants",
+    "django.contrib.contenttypes",  # public only: django-tenants' backend imports it
+    "django.contrib.staticfiles",  # no tables: the files of the API's documentation page
+    "corsheaders",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "shared_apps.common",
+    "shared_apps.audit",  # both
+    "shared_apps.outbox",  # both
+    "shared_apps.idempotency",  # both
+    "shared_apps.accounts",  # both
+    "shared_apps.campuses",
+]
+TENANT_APPS = [
+    "shared_apps.audit",  # both
+    "shared_apps.outbox",  # both
+    "shared_apps.idempotency",  # both
+    "shared_apps.accounts",  # both
+    "tenant_apps.events",
+    "tenant_apps.attendance",
+]
+INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
+
+TENANT_MODEL = "tenants.Campus"
+TENANT_DOMAIN_MODEL = "tenants.CampusDomain"
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Requests -------------------------------------------------------------------------------------
+ROOT_URLCONF = "config.urls_public"
+PUBLIC_SCHEMA_URLCONF = "config.urls_public"
+CAMPUS_URLCONF = "config.urls_campus"
+WSGI_APPLICATION = "config.wsgi.application"
+# The registry's exact match in tenants.middleware decides which hosts are served; two lists would drift apart.
+ALLOWED_HOSTS = ["*"]
+USE_X_FORWARDED_HOST = False  # a client could choose the campus with it
+PUBLIC_HOSTS: list[str] = ENV["EAS_PUBLIC_HOSTS"]
+WEB_PORT: int = ENV["EAS_WEB_PORT"]
+PROXY_COUNT: int = 0 if ENVIRONMENT != PRODUCTION and "EAS_PROXY_COUNT" not in os.environ else ENV["EAS_PROXY_COUNT"]
+REGISTRY_TTL: int = ENV["EAS_REGISTRY_TTL"]
+APPEND_SLASH = False  # an API answers 404 for another path; a redirected POST would lose its body
+
+MIDDLEWARE = [
+    "tenants.health.HealthMiddleware",  # probes call by IP: before any routing
+    "shared_apps.common.middleware.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",  # before routing, so that a refusal can be read by the browser
+    "tenants.middleware.CampusMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": []},
+    }
+]
+
+# --- Database -------------------------------------------------------------------------------------
+_database = environ.Env.db_url_config(ENV["DATABASE_URL"])
+if "postgres" not in _database["ENGINE"]:
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database")
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **_database,
+        "ENGINE": "tenants.postgresql",
+        "CONN_MAX_AGE": None,  # the pool of tenants.postgresql decides
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # so that a pooler in transaction mode may stand between
+        "ATOMIC_REQUESTS": False,
+        "OPTIONS": {
+            **_database.get("OPTIONS", {}),
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "tcp_user_timeout": 10_000,
+            "application_name": "eas",
+        },
+    }
+}
+DB_CONNECTIONS: int = ENV["EAS_DB_CONNECTIONS"]
+DB_MAX_AGE: int = ENV["EAS_DB_MAX_AGE"]
+DB_STATEMENT_TIMEOUT: int = ENV["EAS_DB_STATEMENT_TIMEOUT"]
+
+# --- Valkey / Redis and Celery --------------------------------------------------------------------
+REDIS_URL: str = ENV["REDIS_URL"]
+CELERY_BROKER_URL = (
+    "redis+socket://" + REDIS_URL.removeprefix("unix://").replace("?db=", "?virtual_host=")
+    if REDIS_URL.startswith("unix://")
+    else REDIS_URL
+)
+TASK_APP = "config.celery.app"
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_timeout": 5, "socket_connect_timeout": 1}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_RESULT_BACKEND = None  # results are rows, not messages
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_TASK_SOFT_TIME_LIMIT = 600
+CELERY_TASK_TIME_LIMIT = 660
+CELERY_TASK_DEFAULT_QUEUE = "default"
+# Only the provisioning worker holds the owner's credentials.
+CELERY_TASK_ROUTES = {"shared_apps.campuses.tasks.*": {"queue": "provisioning"}}
+CELERY_BEAT_SCHEDULE = {
+    "provision-pending-campuses": {
+        "task": "shared_apps.campuses.tasks.provision_pending_campuses",
+        "schedule": 2.0,
+        # A late one is worth nothing: the next is already due.
+        "options": {"headers": {"campus": "public"}, "expires": 2.0},
+    },
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_FUNCTION": "tenants.cache.make_key",
+    }
+}
+
+# --- Time and language ----------------------------------------------------------------------------
+USE_TZ = True
+TIME_ZONE = "UTC"  # every campus has its own zone in the registry
+USE_I18N = False
+LANGUAGE_CODE = "en"
+
+# --- Identity -------------------------------------------------------------------------------------
+PASSWORD_HASHERS = (
+    ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    if ENVIRONMENT == TEST
+    else [
+        "django.contrib.auth.hashers.Argon2PasswordHasher",
+    ]
+)
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "email", "student_id", "first_name", "last_name")},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+TOKEN_HOURS_STAFF: int = ENV["EAS_TOKEN_HOURS_STAFF"]
+TOKEN_HOURS_STUDENT: int = ENV["EAS_TOKEN_HOURS_STUDENT"]
+PASS_DAYS: int = ENV["EAS_PASS_DAYS"]
+
+# --- API ------------------------------------------------------------------------------------------
+DATA_UPLOAD_MAX_MEMORY_SIZE: int = ENV["EAS_BODY_LIMIT"]
+IMPORT_LIMIT: int = ENV["EAS_IMPORT_LIMIT"]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["shared_apps.accounts.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["shared_apps.accounts.api.permissions.RolePermission"],
+    "DEFAULT_PARSER_CLASSES": ["shared_apps.common.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "shared_apps.common.api.pagination.Pages",
+    "DEFAULT_SCHEMA_CLASS": "shared_apps.common.api.openapi.Schema",
+    "EXCEPTION_HANDLER": "shared_apps.common.api.exception_handler.handle_exception",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+DRF_STANDARDIZED_ERRORS = {"ALLOWED_ERROR_STATUS_CODES": []}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "EAS",
+    "DESCRIPTION": "Event attendance for a university of many campuses. Each campus answers on its own host.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SORT_OPERATIONS": False,
+    "ENUM_NAME_OVERRIDES": {
+        "EventStatus": "tenant_apps.events.models.EventStatus",
+        "AttendanceStatus": "tenant_apps.attendance.models.AttendanceStatus",
+        "CampusState": "tenants.models.CampusState",
+        "Role": "shared_apps.accounts.roles.Role",
+    },
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True, "docExpansion": "none"},
+}
+
+CORS_ALLOWED_ORIGINS: list[str] = []  # decided per campus by tenants.cors, from the registry
+CORS_ALLOW_CREDENTIALS = False  # no cookies on campus APIs
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = [
+    "accept", "authorization", "content-type", "idempotency-key", "last-event-id", "x-campus-context", "x-request-id",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = ["x-request-id", "retry-after", "idempotent-replayed"]
+CORS_PREFLIGHT_MAX_AGE = 600
+DEVELOPMENT_ORIGINS = (
+    []
+    if ENVIRONMENT == PRODUCTION
+    else [r"http://localhost:5173", r"http://127\.0\.0\.1:5173", r"http://[a-z0-9-]+\.localhost:5173"]
+)
+
+# --- Static files (the API's documentation page) --------------------------------------------------
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # nothing to collect before the first start
+
+# --- Security -------------------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if ENV["EAS_TLS"] and ENVIRONMENT == PRODUCTION:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # the parent domain is not ours alone
+    SECURE_HSTS_PRELOAD = False
+# The two below: HSTS for sibling hosts is their owners' word, and there are no cookies or forms here.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "security.W002", "security.W003"]
+
+LOGGING = logging_config(json_lines=ENVIRONMENT != DEVELOPMENT, level=ENV["EAS_LOG_LEVEL"])

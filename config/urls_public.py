@@ -1,0 +1,14 @@
+"""The public site: sign-in of super admins, the registry."""
+
+from django.urls import include, path
+
+from config.urls_api import description_urls, handler400, handler404, handler500  # noqa: F401
+from shared_apps.accounts.api.urls import auth_urls
+from shared_apps.campuses.api.urls import public_router
+
+api = [
+    path("auth/", include(auth_urls)),
+    path("campus/", include(public_router.urls)),
+    *description_urls,
+]
+urlpatterns = [path("api/v1/", include(api))]

@@ -1,0 +1,9 @@
+"""What the web server imports. ASGI is for live connections only: with psycopg2 it piles up connections."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()

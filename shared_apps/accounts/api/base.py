@@ -1,0 +1,70 @@
+"""What every view of EAS stands on: campus assertions, roles, idempotency, no caching."""
+
+from typing import Any, ClassVar
+
+from rest_framework import status
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSetMixin
+
+from shared_apps.accounts.models import User
+from shared_apps.accounts.roles import Can
+from shared_apps.idempotency.services import answer_once
+from tenants.middleware import confirm_name
+
+
+class View(APIView):
+    """``permissions`` maps each action (viewset) or lower-case method (plain view) to what it lets people do."""
+
+    permissions: ClassVar[dict[str, Can]] = {}
+    # A view with an idempotency key of its own (scan_id) says False.
+    takes_idempotency_key: ClassVar[bool] = True
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method not in SAFE_METHODS and isinstance(request.data, dict):
+            named = request.data.pop("campus_id", None) if "campus_id" in request.data else None
+            if named is not None:
+                confirm_name(named, request._request.campus)  # type: ignore[attr-defined]
+        key = request.headers.get("Idempotency-Key")
+        if key and self.takes_idempotency_key and request.method not in SAFE_METHODS and request.user:
+            self._answer_once(request, key)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def _answer_once(self, request: Request, key: str) -> None:
+        """Make this call's handler run in one transaction with its key and its stored answer."""
+        name = (request.method or "").lower()
+        handler = getattr(self, name, self.http_method_not_allowed)
+
+        def once(request: Request, *args: Any, **kwargs: Any) -> Response:
+            answer, replayed = answer_once(
+                user_id=actor(request).pk,
+                key=key,
+                operation=f"{request.method} {request.path}",
+                content=request.data,
+                perform=lambda: _plain(handler(request, *args, **kwargs)),
+            )
+            headers = {"Idempotent-Replayed": "true"} if replayed else {}
+            return Response(answer.body, status=answer.status, headers=headers)
+
+        setattr(self, name, once)
+
+
+class ViewSet(ViewSetMixin, View):
+    """Base of resources."""
+
+
+def actor(request: Request) -> User:
+    """Return who is signed in; only where the view's permissions made sure that somebody is."""
+    user: User = request.user
+    return user
+
+
+def _plain(response: Response) -> tuple[int, Any]:
+    return response.status_code, None if response.status_code == status.HTTP_204_NO_CONTENT else response.data

@@ -1,0 +1,46 @@
+"""What accounts refuse."""
+
+from shared_apps.common.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthenticated
+
+
+class WrongCredentials(Unauthenticated):
+    code = "wrong_credentials"
+    detail = "Name or password is wrong."
+
+
+class TooManySignIns(TooManyRequests):
+    code = "too_many_sign_ins"
+    detail = "Too many failed sign-ins with this name. Wait, then try again."
+
+
+class NameTaken(Invalid):
+    code = "name_taken"
+    detail = "Somebody else signs in with this already."
+
+
+class WrongPassword(Invalid):
+    code = "wrong_password"
+    detail = "The current password is wrong."
+
+
+class WeakPassword(Invalid):
+    code = "weak_password"
+    detail = "The password is too weak."
+
+
+class RoleNotHere(Invalid):
+    code = "role_not_here"
+    detail = "This role does not exist on this site."
+
+
+class LastAdmin(Conflict):
+    code = "last_admin"
+    detail = "The last active administrator cannot lose the role or be deactivated."
+
+
+class UserNotFound(NotFound):
+    code = "not_found"
+
+
+class RoleDenied(Forbidden):
+    code = "permission_denied"

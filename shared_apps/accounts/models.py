@@ -1,0 +1,151 @@
+"""People, what is known of them, and how they sign in."""
+
+import uuid
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from shared_apps.accounts.roles import Role
+from shared_apps.common.ids import uuid7
+
+PRINTABLE = RegexValidator(r"\A[^\x00-\x1f\x7f]*\Z", "Control characters are not allowed.", "control_characters")
+
+
+class User(AbstractBaseUser):
+    """A person who may sign in: on a campus its students and staff, on the public site super admins."""
+
+    last_login = None  # a write for every sign-in that nobody reads: the audit has it
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # Who this is in passes and in the federation; moves along when the person changes campus, unlike ``id``.
+    person_id = models.UUIDField(default=uuid.uuid4, editable=False)
+    username = models.CharField(
+        max_length=64,
+        validators=[RegexValidator(r"\A[\w.@+-]{2,64}\Z", "2-64 letters, digits and . @ + - _", "invalid_username")],
+    )
+    email = models.EmailField(blank=True, default="")
+    student_id = models.CharField(
+        max_length=20,
+        null=True,
+        blank=True,
+        default=None,
+        validators=[
+            RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9./-]{0,19}\Z", "Not a student number.", "invalid_student_id")
+        ],
+    )
+    first_name = models.CharField(max_length=100, blank=True, default="", validators=[PRINTABLE])
+    last_name = models.CharField(max_length=100, blank=True, default="", validators=[PRINTABLE])
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.STUDENT)
+    is_active = models.BooleanField(default=True)
+    # The serial in the person's valid pass; raising it revokes every pass issued before.
+    pass_serial = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar = ["email"]
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("username"), name="accounts_user_username_once"),
+            models.UniqueConstraint(Lower("student_id"), name="accounts_user_student_id_once"),
+            models.UniqueConstraint(fields=["person_id"], name="accounts_user_person_once"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="accounts_user_role_known"),
+            models.CheckConstraint(condition=~Q(student_id=""), name="accounts_user_student_id_not_empty"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["last_name", "first_name", "id"], name="accounts_user_name"),
+            models.Index(fields=["role", "is_active"], name="accounts_user_role"),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def display_name(self) -> str:
+        """How the person is called at a door."""
+        return f"{self.first_name} {self.last_name}".strip() or self.username
+
+
+class Profile(models.Model):
+    """What is known of a person beyond signing in. Every user has one."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="profile")
+    department = models.CharField(max_length=100, blank=True, default="", validators=[PRINTABLE])
+    program = models.CharField(max_length=100, blank=True, default="", validators=[PRINTABLE])
+    year_level = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(12)]
+    )
+    section = models.CharField(max_length=40, blank=True, default="", validators=[PRINTABLE])
+    phone = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        validators=[RegexValidator(r"\A[0-9+() .-]{0,32}\Z", "Not a telephone number.", "invalid_phone")],
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["department", "program", "year_level", "section"], name="accounts_profile_group"),
+        ]
+
+    def __str__(self) -> str:
+        return f"profile of {self.user_id}"
+
+
+class SignInName(models.Model):
+    """A name somebody signs in with: username, e-mail or student id, folded to one spelling.
+
+    One table for the three, so that the database itself refuses a username that is another person's e-mail.
+    """
+
+    name = models.CharField(max_length=254, primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_names")
+
+    def __str__(self) -> str:
+        return f"name of {self.user_id}"
+
+
+class AccessToken(models.Model):
+    """One signed-in client. Only a digest is kept; ending a sign-in deletes the row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    digest = models.BinaryField(max_length=32)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    label = models.CharField(max_length=100, blank=True, default="", validators=[PRINTABLE])
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["digest"], name="accounts_accesstoken_digest_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"token of {self.user_id}"
+
+
+class SignInTry(models.Model):
+    """How often a sign-in has failed lately, and until when the next try has to wait.
+
+    ``key`` is the SHA-256, in hexadecimal, of the name, or of name and address: no name is stored for people who do not exist.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)
+    blocked_until = models.DateTimeField(null=True)
+    last_failed_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["last_failed_at"], name="accounts_signintry_age")]
+
+    def __str__(self) -> str:
+        return f"{self.failures} failures"

@@ -1,0 +1,64 @@
+"""Roles, and the one table that says what each may do.
+
+Printed into docs/reference/permissions.md; proven route by route in tests/isolation.
+"""
+
+from typing import Final
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """A super admin exists on the public site only, the others on a campus only."""
+
+    STUDENT = "student"
+    ORGANIZER = "organizer"
+    SCANNER = "scanner"
+    CAMPUS_ADMIN = "campus_admin"
+    SUPER_ADMIN = "super_admin"
+
+
+CAMPUS_ROLES: Final = (Role.STUDENT, Role.ORGANIZER, Role.SCANNER, Role.CAMPUS_ADMIN)
+STAFF_ROLES: Final = (Role.ORGANIZER, Role.CAMPUS_ADMIN)
+
+
+class Can(models.TextChoices):
+    """Something a route lets people do. The label is the sentence the docs print."""
+
+    ANYONE = "anyone", "Without signing in: sign in, read the API's description"
+    USE_OWN_ACCOUNT = "use_own_account", "Read and edit one's own account, tokens and password"
+    CARRY_PASS = "carry_pass", "Have a pass of one's own"
+    READ_CAMPUS = "read_campus", "Read the campus one is at"
+    LIST_PEOPLE = "list_people", "List and read people of the campus"
+    MANAGE_PEOPLE = "manage_people", "Create, change and deactivate people; import rosters"
+    READ_EVENTS = "read_events", "Read published events (organizers: also their own drafts)"
+    MANAGE_EVENTS = "manage_events", "Create events, and change those one runs (campus admins: all)"
+    MARK_ATTENDANCE = "mark_attendance", "Record the presence of others"
+    CALL_MARK_ATTENDANCE = "call_mark_attendance", "Call mark_attendance: without a proof it answers proof_required"
+    READ_ATTENDANCE = "read_attendance", "Read attendance (students: their own)"
+    CORRECT_ATTENDANCE = "correct_attendance", "Undo a recorded presence, with a reason"
+    MANAGE_CAMPUSES = "manage_campuses", "Create, change, suspend, reactivate and archive campuses"
+
+
+_EVERYBODY = frozenset(CAMPUS_ROLES)
+_STAFF = frozenset(STAFF_ROLES)
+
+PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
+    Can.USE_OWN_ACCOUNT: _EVERYBODY | {Role.SUPER_ADMIN},
+    Can.CARRY_PASS: _EVERYBODY - {Role.SCANNER},
+    Can.READ_CAMPUS: _EVERYBODY,
+    Can.LIST_PEOPLE: _STAFF,
+    Can.MANAGE_PEOPLE: frozenset({Role.CAMPUS_ADMIN}),
+    Can.READ_EVENTS: _EVERYBODY,
+    Can.MANAGE_EVENTS: _STAFF,
+    Can.CALL_MARK_ATTENDANCE: _EVERYBODY,
+    Can.MARK_ATTENDANCE: _STAFF | {Role.SCANNER},
+    Can.READ_ATTENDANCE: _EVERYBODY - {Role.SCANNER},
+    Can.CORRECT_ATTENDANCE: _STAFF,
+    Can.MANAGE_CAMPUSES: frozenset({Role.SUPER_ADMIN}),
+}
+
+
+def may(role: str, what: Can) -> bool:
+    """Return whether ``role`` may do ``what``."""
+    return role in PERMISSIONS.get(what, frozenset())

@@ -1,0 +1,78 @@
+"""Questions about people."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from shared_apps.accounts.errors import UserNotFound
+from shared_apps.accounts.models import AccessToken, Profile, User
+from shared_apps.common.errors import Unauthenticated
+from tenants.context import find_current_campus, site_code
+from tenants.keys import digest
+from tenants.registry import confirm_served, note_version
+
+_USER_FIELDS: Final = (
+    "id", "person_id", "username", "email", "student_id", "first_name", "last_name", "role", "is_active", "pass_serial",
+)  # fmt: skip
+_TOKEN_QUERY: Final = f"""
+    SELECT t.id, t.expires_at, c.state, c.schema_version, v.version, {", ".join(f"u.{name}" for name in _USER_FIELDS)}
+      FROM accounts_accesstoken t
+      JOIN accounts_user u ON u.id = t.user_id
+      LEFT JOIN public.tenants_campus c ON c.id = %s
+      CROSS JOIN public.tenants_registryversion v
+     WHERE t.digest = %s AND u.is_active
+"""
+
+
+def authenticate_token(*, text: str, at: datetime) -> tuple[User, UUID]:
+    """Return the person and the token's id.
+
+    One statement also returns the campus's state and the registry's version, so that a suspended campus is refused by
+    the next request in every process, however old its routing is.
+
+    Raises: Unauthenticated (one answer for every cause), CampusSuspended, CampusNotReady.
+    """
+    if not text.startswith(f"eas_{site_code()}_") or len(text) > 128:
+        raise Unauthenticated
+    campus = find_current_campus()
+    with connection.cursor() as cursor:
+        cursor.execute(_TOKEN_QUERY, [campus.id if campus else None, digest(text)])
+        row = cursor.fetchone()
+    if row is None:
+        raise Unauthenticated
+    token_id, expires_at, state, schema_version, version, *values = row
+    note_version(version)
+    if campus:
+        confirm_served(state, schema_version)
+    if expires_at <= at:
+        raise Unauthenticated
+    return User.from_db("default", _USER_FIELDS, values), token_id
+
+
+def list_people() -> QuerySet[User]:
+    """Return everybody of this site with their profiles, by name."""
+    return User.objects.select_related("profile").order_by("last_name", "first_name", "id")
+
+
+def list_profiles() -> QuerySet[Profile]:
+    """Return every profile, by the person's name."""
+    return Profile.objects.order_by("user__last_name", "user__first_name", "user_id")
+
+
+def get_person(user_id: UUID) -> User:
+    """Return one person with profile.
+
+    Raises: UserNotFound.
+    """
+    user = list_people().filter(pk=user_id).first()
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+def list_tokens(*, user: User, at: datetime) -> QuerySet[AccessToken]:
+    """Return the live sign-ins of ``user``, newest first."""
+    return AccessToken.objects.filter(user=user, expires_at__gt=at).order_by("-created_at", "-id")

@@ -1,0 +1,102 @@
+"""Signing in and out."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+
+from shared_apps.accounts.errors import TooManySignIns, WrongCredentials
+from shared_apps.accounts.models import AccessToken, SignInName, SignInTry, User
+from shared_apps.accounts.roles import Role
+from shared_apps.accounts.rules import fold_name, is_forgotten, wait_after
+from shared_apps.audit.services import record_action
+from tenants.context import site_code
+from tenants.keys import digest
+
+MOST_TOKENS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A new token; ``text`` is shown this once and stored nowhere."""
+
+    text: str
+    expires_at: datetime
+    user: User
+
+
+def sign_in(*, name: str, password: str, address: str, label: str, at: datetime) -> SignIn:
+    """Check name and password and issue a token. ``name`` is a username, e-mail or student id in any case.
+
+    A try is counted before the password is looked at, so that a thousand tries at once are a thousand tries.
+
+    Raises: TooManySignIns, WrongCredentials (the same for unknown, inactive and wrong).
+    """
+    folded = fold_name(name)
+    keys = [(digest(f"{folded}\n{address}").hex(), False), (digest(folded).hex(), True)]
+    for key, anywhere in keys:
+        _count_try(key=key, anywhere=anywhere, at=at)
+    found = SignInName.objects.select_related("user__profile").filter(name=folded).first()
+    if found is None:
+        make_password(password)  # an unknown name must take as long as a wrong password
+        raise WrongCredentials
+    user = found.user
+    if not user.check_password(password) or not user.is_active:
+        raise WrongCredentials
+    with transaction.atomic():
+        SignInTry.objects.filter(key__in=[key for key, _ in keys]).delete()
+        issued = issue_token(user=user, label=label, at=at)
+        record_action(at=at, by=user, action="user.signed_in", target_type="user", target_id=user.pk)
+    return issued
+
+
+@transaction.atomic
+def issue_token(*, user: User, label: str, at: datetime) -> SignIn:
+    """Issue a token of this site for ``user``. At most ten live at once; the oldest gives way.
+
+    The text is ``eas_<campus code or public>_<256 random bits>``: a token says where it belongs, and its digest
+    covers that, so that a row copied to another campus opens nothing there.
+    """
+    hours = settings.TOKEN_HOURS_STUDENT if user.role == Role.STUDENT else settings.TOKEN_HOURS_STAFF
+    expires_at = at + timedelta(hours=hours)
+    text = f"eas_{site_code()}_{secrets.token_urlsafe(32)}"
+    AccessToken.objects.create(digest=digest(text), user=user, label=label[:100], created_at=at, expires_at=expires_at)
+    AccessToken.objects.filter(user=user, expires_at__lte=at).delete()
+    surplus = AccessToken.objects.filter(user=user).order_by("-created_at", "-id").values_list("pk", flat=True)
+    AccessToken.objects.filter(pk__in=list(surplus[MOST_TOKENS:])).delete()
+    return SignIn(text=text, expires_at=expires_at, user=user)
+
+
+@transaction.atomic
+def revoke_tokens(*, user: User, at: datetime, token_id: UUID | None = None) -> int:
+    """End one sign-in of ``user``, or all; return how many ended."""
+    tokens = AccessToken.objects.filter(user=user)
+    if token_id is not None:
+        tokens = tokens.filter(pk=token_id)
+    ended, _ = tokens.delete()
+    if ended:
+        record_action(
+            at=at, by=user, action="user.signed_out", target_type="user", target_id=user.pk, changes={"tokens": ended}
+        )
+    return ended
+
+
+@transaction.atomic
+def _count_try(*, key: str, anywhere: bool, at: datetime) -> None:
+    SignInTry.objects.bulk_create([SignInTry(key=key, failures=0, last_failed_at=at)], ignore_conflicts=True)
+    row = SignInTry.objects.select_for_update(no_key=True).filter(key=key).first()
+    if row is None:
+        return  # a sign-in that succeeded this moment forgot the failures
+    if is_forgotten(row.last_failed_at, at):
+        row.failures, row.blocked_until = 0, None
+    if row.blocked_until is not None and at < row.blocked_until:
+        raise TooManySignIns(wait=int((row.blocked_until - at).total_seconds()) + 1)
+    row.failures += 1
+    row.last_failed_at = at
+    row.blocked_until = at + wait_after(row.failures, anywhere=anywhere)
+    row.save()

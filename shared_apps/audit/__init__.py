@@ -1,0 +1,1 @@
+"""Who did what: append-only, in the place where it was done (public site or campus)."""

@@ -1,0 +1,100 @@
+"""The registry's JSON."""
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from shared_apps.accounts.models import User
+from shared_apps.common.api.serializers import StrictModelSerializer, StrictSerializer
+from tenants.models import Campus, check_zone
+
+ORIGIN = RegexValidator(r"\Ahttps?://[a-z0-9.-]+(:\d{1,5})?\Z", "An origin is scheme://host[:port].", "invalid_origin")
+STEPS = ("login", "schema", "grants", "keys", "first_admin", "ready")
+
+
+class ProgressSerializer(serializers.Serializer):
+    """How far the setting up of a campus is."""
+
+    step = serializers.CharField(help_text="What is being done; empty before it begins and when it is done")
+    done = serializers.IntegerField(help_text="Steps that are done")
+    of = serializers.IntegerField(help_text="Steps in all")
+    error = serializers.CharField(help_text="Why the last try failed; it is tried again by itself")
+
+
+class CampusSerializer(StrictModelSerializer):
+    """A campus as super admins see it."""
+
+    domain = serializers.SerializerMethodField(help_text="The primary host")
+    hosts = serializers.SerializerMethodField(help_text="Every host name that leads to the campus, the primary first")
+    progress = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Campus
+        fields = (
+            "id", "code", "name", "domain", "hosts", "timezone", "state", "state_reason", "is_active", "schema_version",
+            "allowed_origins", "progress", "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    def get_domain(self, campus: Campus) -> str | None:
+        return next((domain.host for domain in campus.domains.all() if domain.is_primary), None)
+
+    def get_hosts(self, campus: Campus) -> list[str]:
+        return [domain.host for domain in sorted(campus.domains.all(), key=lambda d: (not d.is_primary, d.host))]
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, campus: Campus) -> dict[str, Any]:
+        if campus.state != "provisioning":
+            done = len(STEPS)
+        else:
+            done = STEPS.index(campus.provisioning_step) if campus.provisioning_step in STEPS else 0
+        return {
+            "step": campus.provisioning_step, "done": done, "of": len(STEPS), "error": campus.provisioning_error,
+        }  # fmt: skip
+
+
+class FirstAdminSerializer(StrictSerializer):
+    """The person who runs the new campus."""
+
+    username = serializers.CharField(max_length=64, validators=User._meta.get_field("username").validators)
+    email = serializers.EmailField(required=False, allow_blank=True)
+    first_name = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    last_name = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
+
+
+class CampusChangeSerializer(StrictSerializer):
+    """What may be changed of a campus."""
+
+    name = serializers.CharField(max_length=100)
+    timezone = serializers.CharField(max_length=50, validators=[check_zone], required=False)
+    hosts = serializers.ListField(child=serializers.CharField(max_length=253), min_length=1, max_length=10)
+    allowed_origins = serializers.ListField(
+        child=serializers.CharField(max_length=200, validators=[ORIGIN]), max_length=20, required=False
+    )
+
+
+class CampusCreateSerializer(CampusChangeSerializer):
+    """A campus to be. The guide's ``domain`` is the first of ``hosts``."""
+
+    code = serializers.RegexField(r"\A[A-Za-z][A-Za-z0-9]{1,15}\Z", max_length=16)
+    first_admin = FirstAdminSerializer(required=False)
+
+
+class ReasonSerializer(StrictSerializer):
+    """Why."""
+
+    reason = serializers.CharField(max_length=500)
+
+
+class OwnCampusSerializer(serializers.Serializer):
+    """A campus as its own people see it."""
+
+    id = serializers.UUIDField()
+    code = serializers.CharField()
+    name = serializers.CharField()
+    timezone = serializers.CharField()
+    domain = serializers.CharField(allow_null=True)
+    is_active = serializers.BooleanField()

@@ -1,0 +1,11 @@
+"""Routes of the registry: on the public site, and what a campus sees of itself."""
+
+from rest_framework.routers import SimpleRouter
+
+from shared_apps.campuses.api import views
+
+public_router = SimpleRouter(use_regex_path=False)
+public_router.register("campuses", views.CampusViewSet, basename="campus")
+
+campus_router = SimpleRouter(use_regex_path=False)
+campus_router.register("campuses", views.OwnCampusViewSet, basename="own-campus")

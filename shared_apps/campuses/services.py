@@ -1,0 +1,183 @@
+"""Creating campuses and changing their state. Stand on the public site."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from shared_apps.accounts.models import User
+from shared_apps.accounts.roles import Role
+from shared_apps.accounts.services.users import check_password_strength, create_user
+from shared_apps.audit.services import Actor, record_action
+from shared_apps.common.clock import now
+from tenants.context import public_context
+from tenants.errors import CampusExists, CampusNotFound, HostTaken, InvalidHost, WrongCampusState
+from tenants.models import Campus, CampusDomain, CampusState, check_host
+from tenants.provisioning import Step, provision_campus, touch_registry
+from tenants.registry_types import CampusEntry
+
+
+@transaction.atomic
+def create_campus(
+    *,
+    by: Actor | None,
+    at: datetime,
+    code: str,
+    name: str,
+    hosts: Sequence[str],
+    timezone: str,
+    allowed_origins: Sequence[str] = (),
+    first_admin: dict[str, str] | None = None,
+) -> Campus:
+    """Enter a campus into the registry, in state ``provisioning``; the provisioning worker makes the rest.
+
+    ``first_admin`` holds username, email, first_name, last_name and password; only a hash of that is kept, until the
+    account exists.
+
+    Raises: CampusExists, HostTaken, InvalidHost, WeakPassword.
+    """
+    if first_admin is not None:
+        first_admin = dict(first_admin)
+        password = first_admin.pop("password")
+        check_password_strength(password)
+        first_admin["password_hash"] = make_password(password)
+    campus = Campus(
+        code=code.upper(),
+        name=name,
+        schema_name=f"c_{re.sub(r'[^a-z0-9_]', '_', code.lower())}",
+        timezone=timezone,
+        allowed_origins=sorted(set(allowed_origins)),
+        first_admin=first_admin,
+    )
+    try:
+        with transaction.atomic():
+            campus.save(force_insert=True)
+    except IntegrityError:
+        raise CampusExists(attr="code") from None
+    _set_hosts(campus, hosts)
+    touch_registry()
+    _record(campus, by=by, at=at, action="campus.created")
+    return campus
+
+
+@transaction.atomic
+def update_campus(*, by: Actor, at: datetime, campus_id: UUID, changes: dict[str, Any]) -> Campus:
+    """Change name, time zone, hosts or allowed origins.
+
+    Locks: the registry row. Raises: CampusNotFound, HostTaken, InvalidHost.
+    """
+    campus = _lock(campus_id)
+    changes = dict(changes)
+    hosts = changes.pop("hosts", None)
+    if "allowed_origins" in changes:
+        changes["allowed_origins"] = sorted(set(changes["allowed_origins"]))
+    for field, value in changes.items():
+        setattr(campus, field, value)
+    campus.save()
+    if hosts is not None:
+        _set_hosts(campus, hosts)
+    touch_registry()
+    fields = sorted([*changes, *(["hosts"] if hosts is not None else [])])
+    _record(campus, by=by, at=at, action="campus.changed", changes={"fields": fields})
+    return campus
+
+
+def suspend_campus(*, by: Actor | None, at: datetime, campus_id: UUID, reason: str) -> Campus:
+    """Stop serving a campus: its people get 403 with their next request, its records are kept.
+
+    Raises: CampusNotFound, WrongCampusState.
+    """
+    return _change_state(campus_id, CampusState.SUSPENDED, {CampusState.READY}, by=by, at=at, reason=reason)
+
+
+def reactivate_campus(*, by: Actor | None, at: datetime, campus_id: UUID, reason: str) -> Campus:
+    """Serve a suspended campus again.
+
+    Raises: CampusNotFound, WrongCampusState.
+    """
+    return _change_state(campus_id, CampusState.READY, {CampusState.SUSPENDED}, by=by, at=at, reason=reason)
+
+
+def archive_campus(*, by: Actor | None, at: datetime, campus_id: UUID, reason: str) -> Campus:
+    """Close a campus for good. Its data stay where they are, its code and schema name are never used again.
+
+    Raises: CampusNotFound, WrongCampusState (only a suspended campus is archived, so that it takes two decisions).
+    """
+    return _change_state(campus_id, CampusState.ARCHIVED, {CampusState.SUSPENDED}, by=by, at=at, reason=reason)
+
+
+def provision(*, campus_id: UUID) -> Iterator[Step]:
+    """Make everything a new campus needs, as the owner; see ``tenants.provisioning``. Can be run again."""
+    return provision_campus(campus_id=campus_id, create_first_admin=_create_first_admin)
+
+
+def list_pending() -> list[UUID]:
+    """Return the campuses that wait for the provisioning worker, oldest first."""
+    with public_context():
+        pending = Campus.objects.filter(state=CampusState.PROVISIONING).order_by("created_at")
+        return list(pending.values_list("pk", flat=True))
+
+
+def _create_first_admin(campus: CampusEntry, data: dict[str, Any]) -> None:
+    if not User.objects.filter(username__iexact=data["username"]).exists():
+        create_user(by=None, at=now(), role=Role.CAMPUS_ADMIN, **data)
+
+
+@transaction.atomic
+def _change_state(
+    campus_id: UUID, to: CampusState, allowed: set[CampusState], *, by: Actor | None, at: datetime, reason: str
+) -> Campus:
+    campus = _lock(campus_id)
+    if campus.state == to:
+        return campus  # said twice
+    if campus.state not in allowed:
+        raise WrongCampusState(f"A campus that is {campus.state} cannot become {to}.")
+    before, campus.state, campus.state_reason = campus.state, to, reason
+    campus.save()
+    touch_registry()
+    _record(campus, by=by, at=at, action=f"campus.{to}", reason=reason, changes={"from": before, "to": str(to)})
+    return campus
+
+
+def _lock(campus_id: UUID) -> Campus:
+    campus = Campus.objects.select_for_update(no_key=True).filter(pk=campus_id).first()
+    if campus is None:
+        raise CampusNotFound
+    return campus
+
+
+def _set_hosts(campus: Campus, hosts: Sequence[str]) -> None:
+    wanted = list(dict.fromkeys(host.strip().lower().rstrip(".") for host in hosts))
+    for host in wanted:
+        try:
+            check_host(host)
+        except ValidationError:
+            raise InvalidHost(f"{host!r} is not a host name.", attr="hosts") from None
+    CampusDomain.objects.filter(campus=campus).exclude(host__in=wanted).delete()
+    CampusDomain.objects.filter(campus=campus).update(is_primary=False)
+    for number, host in enumerate(wanted):
+        domain, _ = CampusDomain.objects.get_or_create(host=host, defaults={"campus": campus})
+        if domain.campus_id != campus.pk:
+            raise HostTaken(f"{host} leads to another site already.", attr="hosts")
+        if number == 0:
+            CampusDomain.objects.filter(pk=domain.pk).update(is_primary=True)
+
+
+def _record(
+    campus: Campus,
+    *,
+    by: Actor | None,
+    at: datetime,
+    action: str,
+    reason: str = "",
+    changes: dict[str, Any] | None = None,
+) -> None:
+    record_action(
+        at=at, by=by, action=action, target_type="campus", target_id=campus.pk, reason=reason,
+        changes={"code": campus.code, **(changes or {})},
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""The one place where an error becomes a status and a body."""
+
+import logging
+from typing import Any
+
+from django.db import DataError, OperationalError
+from drf_standardized_errors.handler import exception_handler as standardized
+from rest_framework.exceptions import APIException, ErrorDetail, Throttled, ValidationError
+from rest_framework.response import Response
+
+from shared_apps.common.errors import DomainError, TooManyRequests, Unavailable
+
+logger = logging.getLogger("eas.error")
+
+
+def handle_exception(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer ``{type, errors: [{code, detail, attr}]}`` for whatever was raised."""
+    if isinstance(error, OperationalError):
+        logger.error("database_unavailable", exc_info=error)
+        error = Unavailable()
+    elif isinstance(error, DataError):
+        # What a serializer let through and PostgreSQL refused; the client's value all the same.
+        logger.warning("value_refused_by_database", exc_info=error)
+        error = ValidationError("A value is outside what can be stored.", code="invalid")
+    domain_error = error if isinstance(error, DomainError) else None
+    if domain_error is not None:
+        error = _as_api_exception(domain_error)
+    response = standardized(error, context)
+    if response is not None and domain_error is not None and domain_error.retry_after is not None:
+        response["Retry-After"] = str(domain_error.retry_after)
+    return response
+
+
+def _as_api_exception(error: DomainError) -> APIException:
+    if isinstance(error, TooManyRequests):
+        return Throttled(wait=error.wait, detail=error.message)
+    if error.status == 400 and error.attr:
+        return ValidationError({error.attr: [ErrorDetail(error.message, code=error.code)]})
+    exception = APIException(detail=error.message, code=error.code)
+    exception.status_code = error.status
+    return exception

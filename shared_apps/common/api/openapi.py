@@ -1,0 +1,11 @@
+"""How views become OpenAPI: one schema class, error answers included."""
+
+from drf_standardized_errors.openapi import AutoSchema
+
+
+class Schema(AutoSchema):
+    """Tags by the first part of the path; every operation documents the errors that its view can give."""
+
+    def get_tags(self) -> list[str]:
+        parts = self.path.removeprefix("/api/v1/").split("/")
+        return ["/".join(part for part in parts[:2] if part and not part.startswith("{"))]

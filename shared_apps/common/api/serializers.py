@@ -1,0 +1,69 @@
+"""Serializers that refuse what they do not know, and the fields every app shares."""
+
+from datetime import datetime, tzinfo
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.db import models
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from shared_apps.common.clock import EARLIEST, LATEST
+
+_MOST_UNKNOWN: Final = 20
+
+
+class StrictMixin:
+    """A field that is unknown, or that a client may not write, is a 400 instead of being ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        problems: dict[str, list[ErrorDetail]] = {}
+        if isinstance(data, dict):
+            fields = self.fields  # type: ignore[attr-defined]
+            for name in list(data)[: len(fields) + _MOST_UNKNOWN]:
+                if name not in fields:
+                    problems[str(name)] = [ErrorDetail("There is no such field.", code="unknown_field")]
+                elif fields[name].read_only:
+                    problems[str(name)] = [ErrorDetail("This field cannot be written.", code="read_only_field")]
+        try:
+            value = super().to_internal_value(data)  # type: ignore[misc]
+        except ValidationError as error:
+            if isinstance(error.detail, dict):
+                raise ValidationError({**error.detail, **problems}) from None
+            raise
+        if problems:
+            raise ValidationError(problems)
+        return value
+
+
+class StrictSerializer(StrictMixin, serializers.Serializer):
+    """Base of request bodies."""
+
+
+class InstantField(serializers.DateTimeField):
+    """An instant: ISO 8601. Without an offset it is wall time in the campus's zone, and it is answered in that zone."""
+
+    default_error_messages = {"out_of_range": "Must lie between the years 2000 and 2100."}
+
+    def default_timezone(self) -> tzinfo:
+        request = self.context.get("request")
+        campus = getattr(request, "campus", None)
+        return campus.zone if campus else ZoneInfo("UTC")
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            moment = super().to_internal_value(value)
+        except OverflowError:
+            self.fail("out_of_range")
+        if not EARLIEST <= moment < LATEST:
+            self.fail("out_of_range")
+        return moment
+
+
+class StrictModelSerializer(StrictMixin, serializers.ModelSerializer):
+    """Base of resources that are read and written in one shape."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.DateTimeField: InstantField,
+    }

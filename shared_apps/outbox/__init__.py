@@ -1,0 +1,1 @@
+"""Messages that must leave this transaction: written with the change, carried to Celery afterwards. Both."""

@@ -1,0 +1,83 @@
+"""Events and their sessions."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from shared_apps.accounts.models import PRINTABLE
+from shared_apps.common.ids import uuid7
+
+
+class EventStatus(models.TextChoices):
+    """``draft → published → completed``, or ``cancelled``. "Ongoing" is a question of time, not a state."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class Event(models.Model):
+    """Something people attend. Never deleted once it was published; an organizer's account can go, the event stays."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    title = models.CharField(max_length=200, validators=[PRINTABLE])
+    description = models.TextField(max_length=10_000, blank=True, default="")
+    venue = models.CharField(max_length=200, blank=True, default="", validators=[PRINTABLE])
+    status = models.CharField(max_length=16, choices=EventStatus.choices, default=EventStatus.DRAFT)
+    organizer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="organized_events"
+    )
+    # First start and last end of its sessions, kept by services: lists filter and sort by them.
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    cancel_reason = models.CharField(max_length=500, blank=True, default="", validators=[PRINTABLE])
+    published_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(status__in=EventStatus.values), name="events_event_status_known"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="events_event_ends_after_start"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["status", "starts_at"], name="events_event_status_start"),
+            models.Index(fields=["organizer", "starts_at"], name="events_event_organizer"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Session(models.Model):
+    """One time window of an event in which presence is taken. All instants in UTC, computed from campus wall time."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="sessions")
+    name = models.CharField(max_length=100, blank=True, default="", validators=[PRINTABLE])
+    opens_at = models.DateTimeField()
+    starts_at = models.DateTimeField()
+    late_after = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    closes_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(opens_at__lte=F("starts_at"))
+                & Q(starts_at__lte=F("late_after"))
+                & Q(late_after__lte=F("ends_at"))
+                & Q(starts_at__lt=F("ends_at"))
+                & Q(ends_at__lte=F("closes_at")),
+                name="events_session_in_order",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["event", "starts_at"], name="events_session_event")]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.starts_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,134 @@
+"""PostgreSQL logins and what each may touch. Everything here runs as the owner and can be run again.
+
+Grants are computed from the models: ``privileges`` on a model (default: all four) says what its schema's login may do
+with the table, ``campus_columns`` on a public model which columns every campus may read, ``relay_privileges`` what the
+outbox relay may do.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, models
+from psycopg2.extensions import encrypt_password
+from psycopg2.sql import SQL, Composable, Identifier, Literal
+
+from tenants.keys import login_password
+from tenants.standing import PUBLIC_SCHEMA, campus_login, public_login, relay_login
+
+ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+def prepare_database() -> None:
+    """Take from PostgreSQL's PUBLIC pseudo-role what it has by default, and make the logins that are no campus's."""
+    name = Identifier(connection.settings_dict["NAME"])
+    _run(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    _run(SQL("REVOKE ALL ON SCHEMA public FROM PUBLIC"))
+    _ensure_login(public_login(), [PUBLIC_SCHEMA])
+    _ensure_login(relay_login(), [PUBLIC_SCHEMA])
+
+
+def ensure_campus_login(schema: str) -> None:
+    """Create or repair the campus's login; it may connect, and nothing else yet."""
+    _ensure_login(campus_login(schema), [schema, PUBLIC_SCHEMA])
+
+
+def grant_public() -> None:
+    """Give the public site's login its tables, and nothing of any campus."""
+    _grant_schema(PUBLIC_SCHEMA, public_login(), settings.SHARED_APPS)
+
+
+def grant_campus(schema: str) -> None:
+    """Give a campus's login its own tables and the registry's columns that routing and passes need."""
+    login = campus_login(schema)
+    _grant_schema(schema, login, settings.TENANT_APPS)
+    _run(SQL("GRANT USAGE ON SCHEMA public TO {}").format(Identifier(login)))
+    for model in _models(settings.SHARED_APPS):
+        columns = getattr(model, "campus_columns", ())
+        if columns:
+            _run(
+                SQL("GRANT SELECT ({}) ON public.{} TO {}").format(
+                    SQL(", ").join(map(Identifier, columns)), Identifier(model._meta.db_table), Identifier(login)
+                )
+            )
+
+
+def drop_campus_login(schema: str) -> None:
+    """Remove the login for good, with whatever it was granted in this database."""
+    login = campus_login(schema)
+    if _exists(login):
+        _run(SQL("DROP OWNED BY {}").format(Identifier(login)))
+        _run(SQL("DROP ROLE {}").format(Identifier(login)))
+
+
+def grant_connect(logins: list[str]) -> None:
+    """Let logins connect to this database: a copy made from a template does not inherit that right."""
+    name = Identifier(connection.settings_dict["NAME"])
+    for login in logins:
+        _run(SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, Identifier(login)))
+
+
+def _ensure_login(login: str, search_path: list[str]) -> None:
+    role = Identifier(login)
+    verb = SQL("ALTER ROLE {}") if _exists(login) else SQL("CREATE ROLE {}")
+    # The verifier is computed here, so that the password never appears in the server's log.
+    verifier = encrypt_password(
+        login_password(settings.MASTER_KEY, login), login, scope=_raw(), algorithm="scram-sha-256"
+    )
+    _run(verb.format(role) + SQL(" LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD {}").format(Literal(verifier)))
+    for setting, value in (
+        ("search_path", SQL(", ").join(map(Identifier, search_path))),
+        ("timezone", Literal("UTC")),
+        ("statement_timeout", Literal(f"{settings.DB_STATEMENT_TIMEOUT}ms")),
+        ("lock_timeout", Literal("3s")),
+        ("idle_in_transaction_session_timeout", Literal("60s")),
+    ):
+        _run(SQL("ALTER ROLE {} SET {} = {}").format(role, Identifier(setting), value))
+    grant_connect([login])
+
+
+def _grant_schema(schema: str, login: str, app_names: list[str]) -> None:
+    role, place = Identifier(login), Identifier(schema)
+    _run(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(place, role))
+    _run(SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}").format(place, role))
+    by_privileges: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    relayed: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for model in _models(app_names):
+        by_privileges[getattr(model, "privileges", ALL)].append(model._meta.db_table)
+        if getattr(model, "relay_privileges", ()):
+            relayed[model.relay_privileges].append(model._meta.db_table)  # type: ignore[attr-defined]
+    _grant_tables(schema, role, by_privileges)
+    if relayed:
+        relay = Identifier(relay_login())
+        _run(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(place, relay))
+        _grant_tables(schema, relay, relayed)
+
+
+def _grant_tables(schema: str, role: Identifier, by_privileges: dict[tuple[str, ...], list[str]]) -> None:
+    for privileges, tables in by_privileges.items():
+        if privileges:
+            names = SQL(", ").join(Identifier(schema, table) for table in sorted(tables))
+            _run(SQL("GRANT {} ON {} TO {}").format(SQL(", ").join(map(SQL, privileges)), names, role))
+
+
+def _models(app_names: list[str]) -> Iterator[type[models.Model]]:
+    for config in apps.get_app_configs():
+        if config.name in app_names:
+            yield from (model for model in config.get_models(include_auto_created=True) if model._meta.managed)
+
+
+def _exists(login: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [login])
+        return cursor.fetchone() is not None
+
+
+def _raw():  # type: ignore[no-untyped-def]
+    connection.ensure_connection()
+    return connection.connection
+
+
+def _run(statement: Composable) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(_raw()))

@@ -1,0 +1,1 @@
+"""Mirrors the code path for path; besides: isolation/, faults/, journeys/ and the cast."""

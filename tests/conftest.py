@@ -1,0 +1,45 @@
+"""Every test gets a clean database with three campuses; most ask for ``cast`` and ``http``."""
+
+from collections.abc import Iterator
+
+import pytest
+import pytest_django
+
+from tests import databases
+from tests.cast import Cast, Http, Site, gather_cast
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
+    """Replace pytest-django's: see tests/databases.py."""
+    with django_db_blocker.unblock():
+        databases.use_own_database()
+
+
+@pytest.fixture
+def database(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
+    """A database in which only the three campuses are; emptied afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        databases.clean()
+
+
+@pytest.fixture
+def cast(database: None) -> Cast:
+    """The people of two campuses and a super admin."""
+    return gather_cast()
+
+
+@pytest.fixture
+def malimono(cast: Cast) -> Site:
+    return cast.malimono
+
+
+@pytest.fixture
+def delcarmen(cast: Cast) -> Site:
+    return cast.delcarmen
+
+
+@pytest.fixture
+def http() -> Http:
+    return Http()
