@@ -53,6 +53,7 @@ SHARED_APPS = [
     "shared_apps.idempotency",  # both
     "shared_apps.accounts",  # both
     "shared_apps.campuses",
+    "shared_apps.federation",
 ]
 TENANT_APPS = [
     "shared_apps.audit",  # both
@@ -223,7 +224,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "ENUM_NAME_OVERRIDES": {
         "EventStatus": "tenant_apps.events.models.EventStatus",
-        "AttendanceStatus": "tenant_apps.attendance.models.AttendanceStatus",
+        "AttendanceStatus": "tenant_apps.attendance.rules.AttendanceStatus",
         "CampusState": "tenants.models.CampusState",
         "Role": "shared_apps.accounts.roles.Role",
     },

@@ -5,10 +5,14 @@ from django.urls import include, path
 from config.urls_api import description_urls, handler400, handler404, handler500  # noqa: F401
 from shared_apps.accounts.api.urls import auth_urls, people_urls
 from shared_apps.campuses.api.urls import campus_router
+from shared_apps.federation.api.views import OwnPassView
+from tenant_apps.attendance.api.urls import router as attendance_router
 
 api = [
     path("auth/", include(auth_urls)),
+    path("accounts/users/me/pass/", OwnPassView.as_view(), name="own-pass"),
     path("accounts/", include(people_urls)),
+    path("events/", include(attendance_router.urls)),
     path("campus/", include(campus_router.urls)),
     *description_urls,
 ]

@@ -89,7 +89,7 @@ def _journals(schemas: list[str]) -> Iterator[tuple[str, set[Migration]]]:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT s FROM unnest(%s) AS s WHERE to_regclass(s || '.django_migrations') IS NOT NULL ORDER BY s",
+            "SELECT s FROM unnest(%s::text[]) AS s WHERE to_regclass(s || '.django_migrations') IS NOT NULL ORDER BY s",
             [schemas],
         )
         existing = [row[0] for row in cursor.fetchall()]

@@ -7,42 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from shared_apps.common.ids import uuid7
+from tenant_apps.attendance.rules import AttendanceStatus, Direction, Method, Outcome
 from tenant_apps.events.models import Event, Session
-
-
-class AttendanceStatus(models.TextChoices):
-    """What a person's presence at a session amounts to; derived from the scans by ``rules.derive_status``."""
-
-    PRESENT = "present"
-    LATE = "late"
-    LEFT_EARLY = "left_early"
-    ABSENT = "absent"
-    EXCUSED = "excused"
-    VOID = "void"
-
-
-class Direction(models.TextChoices):
-    """Which way the person went."""
-
-    IN = "in"
-    OUT = "out"
-
-
-class Method(models.TextChoices):
-    """How the person was identified."""
-
-    PASS = "pass"
-    STUDENT_ID = "student_id"
-    USER = "user"
-    NONE = "none"
-
-
-class Outcome(models.TextChoices):
-    """What a scan came to."""
-
-    RECORDED = "recorded"
-    DUPLICATE = "duplicate"
-    REFUSED = "refused"
 
 
 class Attendance(models.Model):

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from shared_apps.common.api.pagination import Pages
+from shared_apps.common.api.pagination import Cursor, Pages
 
 
 def answer_list(
@@ -23,19 +23,35 @@ def answer_list(
 
     Raises: ValidationError for a filter's value that is unusable, naming the parameter.
     """
-    if filters is not None:
-        narrowed = filters(request.query_params, queryset=rows, request=request)
-        if not narrowed.is_valid():
-            raise ValidationError(
-                {
-                    name: [ErrorDetail(str(error.message), code=error.code or "invalid") for error in errors]
-                    for name, errors in narrowed.errors.as_data().items()
-                }
-            )
-        rows = _with_total_order(narrowed.qs)
-    pages = Pages()
+    pages, rows = Pages(), _with_total_order(_narrow(request, rows, filters))
     page = pages.paginate_queryset(rows, request)
     return pages.get_paginated_response(serializer(page, many=True, context={"request": request}).data)
+
+
+def answer_cursor_list(
+    request: Request, *, rows: QuerySet[Any], filters: type[FilterSet], serializer: type[BaseSerializer[Any]]
+) -> Response:
+    """Return the part of a log that the cursor names: it grows while it is read, so pages by number would repeat rows.
+
+    Raises: ValidationError as ``answer_list``.
+    """
+    cursor = Cursor()
+    part = cursor.paginate_queryset(_narrow(request, rows, filters), request)
+    return cursor.get_paginated_response(serializer(part, many=True, context={"request": request}).data)
+
+
+def _narrow(request: Request, rows: QuerySet[Any], filters: type[FilterSet] | None) -> QuerySet[Any]:
+    if filters is None:
+        return rows
+    narrowed = filters(request.query_params, queryset=rows, request=request)
+    if not narrowed.is_valid():
+        raise ValidationError(
+            {
+                name: [ErrorDetail(str(error.message), code=error.code or "invalid") for error in errors]
+                for name, errors in narrowed.errors.as_data().items()
+            }
+        )
+    return narrowed.qs
 
 
 def _with_total_order(rows: QuerySet[Model]) -> QuerySet[Model]:

@@ -1,6 +1,6 @@
 """Lists are pages of 20 as ``{count, next, previous, results}``."""
 
-from rest_framework.pagination import PageNumberPagination
+from rest_framework.pagination import CursorPagination, PageNumberPagination
 
 
 class Pages(PageNumberPagination):
@@ -9,3 +9,12 @@ class Pages(PageNumberPagination):
     page_size = 20
     page_size_query_param = "page_size"
     max_page_size = 100
+
+
+class Cursor(CursorPagination):
+    """For logs, newest first: ``{next, previous, results}``, stable while rows are added."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 100
+    ordering = ("-received_at", "-id")

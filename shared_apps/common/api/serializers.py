@@ -2,6 +2,7 @@
 
 from datetime import datetime, tzinfo
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import models
@@ -40,6 +41,15 @@ class StrictSerializer(StrictMixin, serializers.Serializer):
     """Base of request bodies."""
 
 
+class IdField(serializers.UUIDField):
+    """An id: the text of a UUID. DRF would also take any integer for one."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class InstantField(serializers.DateTimeField):
     """An instant: ISO 8601. Without an offset it is wall time in the campus's zone, and it is answered in that zone."""
 
@@ -65,5 +75,6 @@ class StrictModelSerializer(StrictMixin, serializers.ModelSerializer):
 
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
+        models.UUIDField: IdField,
         models.DateTimeField: InstantField,
     }

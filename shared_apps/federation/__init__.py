@@ -1,0 +1,1 @@
+"""What campuses share: today the passes that any of them can check; later the events and the ledger."""

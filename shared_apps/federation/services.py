@@ -1,0 +1,39 @@
+"""Issuing passes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from shared_apps.accounts.models import User
+from shared_apps.federation.passes import Pass, sign_pass
+from tenants.context import current_campus
+
+CURRENT_KEY_ID = 1
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedPass:
+    """A pass as its holder gets it."""
+
+    text: str
+    expires_at: datetime
+    serial: int
+
+
+def issue_pass(*, user: User, at: datetime) -> IssuedPass:
+    """Return the person's pass. Nothing is stored: the serial of the person decides which passes are valid.
+
+    The expiry is rounded up to a whole day, so that the pass on a phone stays the same all day.
+    """
+    campus = current_campus()
+    midnight = at.astimezone(campus.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    expires_at = midnight + timedelta(days=settings.PASS_DAYS + 1)
+    content = Pass(
+        campus_id=campus.id,
+        person_id=user.person_id,
+        key_id=CURRENT_KEY_ID,
+        serial=user.pass_serial,
+        expires_at=expires_at,
+    )
+    return IssuedPass(text=sign_pass(content), expires_at=expires_at, serial=user.pass_serial)

@@ -1,0 +1,38 @@
+"""How lists of presence are narrowed."""
+
+import django_filters
+
+from tenant_apps.attendance.models import Attendance, Scan
+from tenant_apps.attendance.rules import AttendanceStatus, Outcome
+
+
+class AttendanceFilter(django_filters.FilterSet):
+    """Void rows are shown only where they are asked for."""
+
+    event = django_filters.UUIDFilter(field_name="event_id")
+    session = django_filters.UUIDFilter(field_name="session_id")
+    user = django_filters.UUIDFilter(field_name="user_id")
+    status = django_filters.ChoiceFilter(choices=AttendanceStatus.choices)
+    ordering = django_filters.OrderingFilter(fields=(("first_in_at", "first_in_at"), ("status", "status")))
+
+    class Meta:
+        model = Attendance
+        fields: tuple[str, ...] = ()
+
+    def filter_queryset(self, queryset):  # type: ignore[no-untyped-def]
+        narrowed = super().filter_queryset(queryset)
+        return narrowed if self.form.cleaned_data["status"] else narrowed.exclude(status=AttendanceStatus.VOID)
+
+
+class ScanFilter(django_filters.FilterSet):
+    """The scan log of an event, a session or a person."""
+
+    event = django_filters.UUIDFilter(field_name="event_id")
+    session = django_filters.UUIDFilter(field_name="session_id")
+    user = django_filters.UUIDFilter(field_name="user_id")
+    outcome = django_filters.ChoiceFilter(choices=Outcome.choices)
+    code = django_filters.CharFilter(max_length=40)
+
+    class Meta:
+        model = Scan
+        fields: tuple[str, ...] = ()

@@ -1,0 +1,118 @@
+"""``events/attendance/``: presence."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from shared_apps.accounts.api.base import ViewSet, actor
+from shared_apps.accounts.roles import Can, may
+from shared_apps.common.api.lists import answer_cursor_list, answer_list
+from shared_apps.common.clock import now
+from tenant_apps.attendance.api.filters import AttendanceFilter, ScanFilter
+from tenant_apps.attendance.api.serializers import (
+    AttendanceSerializer,
+    MarkAttendanceSerializer,
+    ReasonSerializer,
+    ScanAnswerSerializer,
+    ScanRefusalSerializer,
+    ScanSerializer,
+)
+from tenant_apps.attendance.errors import ProofRequired
+from tenant_apps.attendance.models import Attendance
+from tenant_apps.attendance.rules import Direction
+from tenant_apps.attendance.selectors import get_attendance, list_attendance, list_scans
+from tenant_apps.attendance.services.corrections import undo_attendance
+from tenant_apps.attendance.services.recording import ScanRequest, record_scan
+from tenant_apps.events.selectors import get_visible_event
+
+
+class AttendanceViewSet(ViewSet):
+    """What scans amount to, and the one call that records them."""
+
+    queryset = Attendance.objects.none()
+    serializer_class = AttendanceSerializer
+    filterset_class = AttendanceFilter
+    lookup_value_converter = "uuid"
+    permissions: ClassVar = {
+        "list": Can.READ_ATTENDANCE,
+        "retrieve": Can.READ_ATTENDANCE,
+        "mark_attendance": Can.CALL_MARK_ATTENDANCE,
+        "undo": Can.CORRECT_ATTENDANCE,
+        "scans": Can.CORRECT_ATTENDANCE,
+    }
+
+    @property
+    def takes_idempotency_key(self) -> bool:  # type: ignore[override]
+        """Recording has a key of its own, ``scan_id``, and may not run inside another transaction."""
+        return self.action != "mark_attendance"
+
+    @extend_schema(responses=AttendanceSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """List attendance: students their own, organizers that of the events they run, campus admins all."""
+        rows = list_attendance(actor(request))
+        return answer_list(request, rows=rows, filters=AttendanceFilter, serializer=AttendanceSerializer)
+
+    @extend_schema(responses=AttendanceSerializer)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Read one attendance."""
+        found = get_attendance(user=actor(request), attendance_id=pk)
+        return Response(AttendanceSerializer(found, context={"request": request}).data)
+
+    @extend_schema(
+        request=MarkAttendanceSerializer,
+        responses={
+            201: ScanAnswerSerializer,
+            200: ScanAnswerSerializer,
+            403: ScanRefusalSerializer,
+            404: ScanRefusalSerializer,
+            422: ScanRefusalSerializer,
+        },
+    )
+    @action(detail=False, methods=["post"])
+    def mark_attendance(self, request: Request) -> Response:
+        """Record somebody's presence: 201 recorded, 200 recorded before, 422 refused by a rule (and stored)."""
+        user = actor(request)
+        may_mark = may(user.role, Can.MARK_ATTENDANCE)
+        body = MarkAttendanceSerializer(data=request.data, context={"request": request, "needs_person": may_mark})
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
+        if not may_mark:
+            get_visible_event(user=user, event_id=data["event_id"])
+            raise ProofRequired
+        answer = record_scan(
+            by=user,
+            at=now(),
+            scan=ScanRequest(
+                event_id=data["event_id"],
+                session_id=data.get("session_id"),
+                method=data["method"],
+                value=data["value"],
+                direction=Direction(data["direction"]),
+                scan_id=data.get("scan_id"),
+                captured_at=data.get("captured_at"),
+                reason=data["reason"],
+            ),
+        )
+        return Response(answer.body, status=answer.status)
+
+    @extend_schema(request=ReasonSerializer, responses=AttendanceSerializer)
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: UUID) -> Response:
+        """Make an attendance void, with a reason. The scans stay; a later scan may revive it."""
+        body = ReasonSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        attendance = undo_attendance(
+            by=actor(request), at=now(), attendance_id=pk, reason=body.validated_data["reason"]
+        )
+        return Response(AttendanceSerializer(attendance, context={"request": request}).data)
+
+    @extend_schema(responses=ScanSerializer(many=True), filters=True)
+    @action(detail=False, filterset_class=ScanFilter)
+    def scans(self, request: Request) -> Response:
+        """Read the scan log, refusals included, newest first, by cursor."""
+        rows = list_scans(actor(request))
+        return answer_cursor_list(request, rows=rows, filters=ScanFilter, serializer=ScanSerializer)

@@ -1,0 +1,1 @@
+"""Verbs of attendance, one file per noun."""
