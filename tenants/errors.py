@@ -59,3 +59,8 @@ class InvalidHost(Invalid):
 class WrongCampusState(Conflict):
     code = "wrong_campus_state"
     detail = "The campus is not in a state in which this can be done."
+
+
+class InvalidCampus(Invalid):
+    code = "invalid_campus"
+    detail = "A value of the campus is unusable."

@@ -55,11 +55,16 @@ def grant_campus(schema: str) -> None:
 
 
 def drop_campus_login(schema: str) -> None:
-    """Remove the login for good, with whatever it was granted in this database."""
+    """Remove the login for good, with what it was granted in this database. Drop its schema first."""
     login = campus_login(schema)
-    if _exists(login):
-        _run(SQL("DROP OWNED BY {}").format(Identifier(login)))
-        _run(SQL("DROP ROLE {}").format(Identifier(login)))
+    if not _exists(login):
+        return
+    role, database = Identifier(login), Identifier(connection.settings_dict["NAME"])
+    # Not DROP OWNED: the owner may administer the login without having its rights.
+    _run(SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(role))
+    _run(SQL("REVOKE ALL ON SCHEMA public FROM {}").format(role))
+    _run(SQL("REVOKE ALL ON DATABASE {} FROM {}").format(database, role))
+    _run(SQL("DROP ROLE {}").format(role))
 
 
 def grant_connect(logins: list[str]) -> None:
@@ -90,8 +95,10 @@ def _ensure_login(login: str, search_path: list[str]) -> None:
 
 def _grant_schema(schema: str, login: str, app_names: list[str]) -> None:
     role, place = Identifier(login), Identifier(schema)
+    relay = Identifier(relay_login())
+    # Both before either is granted anything: run again, it leaves the same rights in the same order.
+    _run(SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}, {}").format(place, role, relay))
     _run(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(place, role))
-    _run(SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}").format(place, role))
     by_privileges: dict[tuple[str, ...], list[str]] = defaultdict(list)
     relayed: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for model in _models(app_names):
@@ -100,7 +107,6 @@ def _grant_schema(schema: str, login: str, app_names: list[str]) -> None:
             relayed[model.relay_privileges].append(model._meta.db_table)  # type: ignore[attr-defined]
     _grant_tables(schema, role, by_privileges)
     if relayed:
-        relay = Identifier(relay_login())
         _run(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(place, relay))
         _grant_tables(schema, relay, relayed)
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from tenants import logins, template
+from tenants import logins, registry, template
 from tenants.context import campus_context, owner_context
 from tenants.errors import WrongCampusState
 from tenants.keys import pass_signing_key, public_bytes
@@ -71,6 +71,7 @@ def touch_registry() -> None:
     """Tell every process that the registry has changed. Call in the transaction that changes it."""
     if not RegistryVersion.objects.filter(pk=1).update(version=F("version") + 1):
         RegistryVersion.objects.bulk_create([RegistryVersion(pk=1)], ignore_conflicts=True)
+    transaction.on_commit(registry.forget)  # this process at once; the others see the version
 
 
 def _take_step(campus_id: UUID, name: str, work: Callable[[Campus], None]) -> None:

@@ -16,7 +16,7 @@ from shared_apps.accounts.services.users import check_password_strength, create_
 from shared_apps.audit.services import Actor, record_action
 from shared_apps.common.clock import now
 from tenants.context import public_context
-from tenants.errors import CampusExists, CampusNotFound, HostTaken, InvalidHost, WrongCampusState
+from tenants.errors import CampusExists, CampusNotFound, HostTaken, InvalidCampus, InvalidHost, WrongCampusState
 from tenants.models import Campus, CampusDomain, CampusState, check_host
 from tenants.provisioning import Step, provision_campus, touch_registry
 from tenants.registry_types import CampusEntry
@@ -39,7 +39,7 @@ def create_campus(
     ``first_admin`` holds username, email, first_name, last_name and password; only a hash of that is kept, until the
     account exists.
 
-    Raises: CampusExists, HostTaken, InvalidHost, WeakPassword.
+    Raises: InvalidCampus, CampusExists, HostTaken, InvalidHost, WeakPassword.
     """
     if first_admin is not None:
         first_admin = dict(first_admin)
@@ -54,6 +54,7 @@ def create_campus(
         allowed_origins=sorted(set(allowed_origins)),
         first_admin=first_admin,
     )
+    _check_fields(campus)
     try:
         with transaction.atomic():
             campus.save(force_insert=True)
@@ -69,7 +70,7 @@ def create_campus(
 def update_campus(*, by: Actor, at: datetime, campus_id: UUID, changes: dict[str, Any]) -> Campus:
     """Change name, time zone, hosts or allowed origins.
 
-    Locks: the registry row. Raises: CampusNotFound, HostTaken, InvalidHost.
+    Locks: the registry row. Raises: CampusNotFound, InvalidCampus, HostTaken, InvalidHost.
     """
     campus = _lock(campus_id)
     changes = dict(changes)
@@ -78,6 +79,7 @@ def update_campus(*, by: Actor, at: datetime, campus_id: UUID, changes: dict[str
         changes["allowed_origins"] = sorted(set(changes["allowed_origins"]))
     for field, value in changes.items():
         setattr(campus, field, value)
+    _check_fields(campus)
     campus.save()
     if hosts is not None:
         _set_hosts(campus, hosts)
@@ -149,6 +151,14 @@ def _lock(campus_id: UUID) -> Campus:
     if campus is None:
         raise CampusNotFound
     return campus
+
+
+def _check_fields(campus: Campus) -> None:
+    try:
+        campus.clean_fields()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise InvalidCampus(f"{field}: {messages[0]}", attr=field) from None
 
 
 def _set_hosts(campus: Campus, hosts: Sequence[str]) -> None:

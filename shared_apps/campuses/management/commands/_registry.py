@@ -1,0 +1,28 @@
+"""What the registry's commands share: finding a campus, and saying what went wrong in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management.base import CommandError
+
+from shared_apps.common.errors import DomainError
+from tenants.errors import OwnerCredentialsMissing
+from tenants.registry import find_campus
+from tenants.registry_types import CampusEntry
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn refusals into one line and exit status 1."""
+    try:
+        yield
+    except (DomainError, OwnerCredentialsMissing) as error:
+        raise CommandError(f"{getattr(error, 'code', 'refused')}: {error}") from None
+
+
+def require_campus(code: str) -> CampusEntry:
+    """Return the campus with that code."""
+    campus = find_campus(code)
+    if campus is None:
+        raise CommandError(f"There is no campus {code!r}; list_campuses shows those there are.")
+    return campus
