@@ -1,0 +1,1 @@
+"""EAS on one machine with nothing but Python: virtual environment, embedded servers, supervised processes."""
