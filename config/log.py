@@ -72,5 +72,9 @@ def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
             "django": {"level": level},
             "django.request": {"level": "ERROR"},  # 4xx are the clients' business; the request line has the status
             "django.security": {"level": "ERROR"},
+            # A line for each of beat's ticks would bury the rest; what a task did, it says itself.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
         },
     }

@@ -223,7 +223,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SORT_OPERATIONS": False,
     "ENUM_NAME_OVERRIDES": {
-        "EventStatus": "tenant_apps.events.models.EventStatus",
+        "EventStatus": "tenant_apps.events.rules.EventStatus",
         "AttendanceStatus": "tenant_apps.attendance.rules.AttendanceStatus",
         "CampusState": "tenants.models.CampusState",
         "Role": "shared_apps.accounts.roles.Role",

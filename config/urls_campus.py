@@ -7,11 +7,13 @@ from shared_apps.accounts.api.urls import auth_urls, people_urls
 from shared_apps.campuses.api.urls import campus_router
 from shared_apps.federation.api.views import OwnPassView
 from tenant_apps.attendance.api.urls import router as attendance_router
+from tenant_apps.events.api.urls import urls as event_urls
 
 api = [
     path("auth/", include(auth_urls)),
     path("accounts/users/me/pass/", OwnPassView.as_view(), name="own-pass"),
     path("accounts/", include(people_urls)),
+    path("events/", include(event_urls)),
     path("events/", include(attendance_router.urls)),
     path("campus/", include(campus_router.urls)),
     *description_urls,

@@ -140,6 +140,6 @@ class Http:
         if by is not None:
             sent.setdefault("Authorization", f"Token {by.token}")
         extra: dict[str, Any] = {"query_params": query} if query else {}
-        if body is not None:
-            extra["data"], extra["content_type"] = body, content_type
+        if method in {"POST", "PUT", "PATCH"}:
+            extra["data"], extra["content_type"] = "" if body is None else body, content_type
         return getattr(self.client, method.lower())(f"/api/v1/{path}", headers=sent, **extra)

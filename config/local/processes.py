@@ -119,7 +119,12 @@ class Supervisor:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     created = psutil.Process(child.process.pid).create_time()
                     entries.append(
-                        {"name": child.name, "pid": child.process.pid, "created": created, "signal": int(child.stop_signal)}
+                        {
+                            "name": child.name,
+                            "pid": child.process.pid,
+                            "created": created,
+                            "signal": int(child.stop_signal),
+                        }
                     )
         self.run_file.parent.mkdir(parents=True, exist_ok=True)
         self.run_file.write_text(json.dumps(entries))

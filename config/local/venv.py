@@ -47,7 +47,9 @@ def _make(root: Path, folder: Path, python: Path) -> None:
         )
     if not _install_with_uv(python, requirements):
         print("  uv could not do it; pip can, more slowly …", flush=True)
-        if subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", requirements], check=False).returncode:
+        if subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements], check=False
+        ).returncode:
             shutil.rmtree(folder, ignore_errors=True)
             sys.exit("The packages could not be installed; pip's message above says why.")
     print(f"  done in {time.monotonic() - started:.0f} s", flush=True)
@@ -55,7 +57,9 @@ def _make(root: Path, folder: Path, python: Path) -> None:
 
 def _install_with_uv(python: Path, requirements: Path) -> bool:
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"]
-    if os.environ.get("PIP_INDEX_URL") or subprocess.run(pip, check=False).returncode:
+    if os.environ.get("PIP_INDEX_URL") or subprocess.run(pip, stderr=subprocess.DEVNULL, check=False).returncode:
         return False  # uv does not read pip's configuration
-    install = [python.parent / "uv", "pip", "install", "--quiet", "--python", python, "-r", requirements]
+    install = [
+        python.parent / "uv", "pip", "install", "--quiet", "--system-certs", "--python", python, "-r", requirements,
+    ]  # fmt: skip
     return subprocess.run(install, check=False, stderr=subprocess.DEVNULL).returncode == 0

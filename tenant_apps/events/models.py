@@ -8,15 +8,7 @@ from django.db.models import F, Q
 
 from shared_apps.accounts.models import PRINTABLE
 from shared_apps.common.ids import uuid7
-
-
-class EventStatus(models.TextChoices):
-    """``draft → published → completed``, or ``cancelled``. "Ongoing" is a question of time, not a state."""
-
-    DRAFT = "draft"
-    PUBLISHED = "published"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
+from tenant_apps.events.rules import EventStatus, Instants
 
 
 class Event(models.Model):
@@ -78,6 +70,11 @@ class Session(models.Model):
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["event", "starts_at"], name="events_session_event")]
+
+    @property
+    def instants(self) -> Instants:
+        """Its five instants as a value."""
+        return Instants(self.opens_at, self.starts_at, self.late_after, self.ends_at, self.closes_at)
 
     def __str__(self) -> str:
         return self.name or f"{self.starts_at:%Y-%m-%d %H:%M}"

@@ -23,7 +23,8 @@ def answer_list(
 
     Raises: ValidationError for a filter's value that is unusable, naming the parameter.
     """
-    pages, rows = Pages(), _with_total_order(_narrow(request, rows, filters))
+    pages = Pages()
+    rows = _with_total_order(_narrow(request, rows, filters))
     page = pages.paginate_queryset(rows, request)
     return pages.get_paginated_response(serializer(page, many=True, context={"request": request}).data)
 
@@ -55,6 +56,5 @@ def _narrow(request: Request, rows: QuerySet[Any], filters: type[FilterSet] | No
 
 
 def _with_total_order(rows: QuerySet[Model]) -> QuerySet[Model]:
-    """End every ordering with the id: rows that tie must not wander between pages."""
-    ordering = rows.query.order_by
-    return rows if not ordering or "id" in ordering or "-id" in ordering else rows.order_by(*ordering, "id")
+    """End every ordering with the key: rows that tie must not wander between pages."""
+    return rows.order_by(*rows.query.order_by, "pk")

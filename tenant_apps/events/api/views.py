@@ -1,0 +1,150 @@
+"""``events/events/`` and the sessions of an event."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from shared_apps.accounts.api.base import View, ViewSet, actor
+from shared_apps.accounts.roles import Can
+from shared_apps.common.api.lists import answer_list
+from shared_apps.common.clock import now
+from tenant_apps.events import services
+from tenant_apps.events.api.filters import EventFilter
+from tenant_apps.events.api.serializers import (
+    CancelSerializer,
+    EventChangeSerializer,
+    EventCreateSerializer,
+    EventSerializer,
+    SessionSerializer,
+    SessionWriteSerializer,
+)
+from tenant_apps.events.models import Event
+from tenant_apps.events.selectors import get_visible_event, list_visible_events
+
+
+class EventViewSet(ViewSet):
+    """Events of this campus."""
+
+    queryset = Event.objects.none()
+    serializer_class = EventSerializer
+    filterset_class = EventFilter
+    lookup_value_converter = "uuid"
+    permissions: ClassVar = {
+        "list": Can.READ_EVENTS,
+        "retrieve": Can.READ_EVENTS,
+        "create": Can.MANAGE_EVENTS,
+        "partial_update": Can.MANAGE_EVENTS,
+        "destroy": Can.MANAGE_EVENTS,
+        "publish": Can.MANAGE_EVENTS,
+        "complete": Can.MANAGE_EVENTS,
+        "cancel": Can.MANAGE_EVENTS,
+    }
+
+    @extend_schema(responses=EventSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """List events: what was published, for organizers also their own drafts, for campus admins all."""
+        rows = list_visible_events(actor(request))
+        return answer_list(request, rows=rows, filters=EventFilter, serializer=EventSerializer)
+
+    @extend_schema(responses=EventSerializer)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Read one event."""
+        return _answer(request, pk)
+
+    @extend_schema(request=EventCreateSerializer, responses={201: EventSerializer})
+    def create(self, request: Request) -> Response:
+        """Create a draft, which one then runs oneself."""
+        body = EventCreateSerializer(data=request.data, context={"request": request})
+        body.is_valid(raise_exception=True)
+        event = services.create_event(by=actor(request), at=now(), **body.validated_data)
+        return _answer(request, event.pk, status.HTTP_201_CREATED)
+
+    @extend_schema(request=EventChangeSerializer, responses=EventSerializer)
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Change an event that one runs."""
+        body = EventChangeSerializer(data=request.data, partial=True, context={"request": request})
+        body.is_valid(raise_exception=True)
+        services.update_event(by=actor(request), at=now(), event_id=pk, changes=body.validated_data)
+        return _answer(request, pk)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        """Delete a draft. What was published is cancelled, never deleted."""
+        services.delete_draft(by=actor(request), at=now(), event_id=pk)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses=EventSerializer)
+    @action(detail=True, methods=["post"])
+    def publish(self, request: Request, pk: UUID) -> Response:
+        """Show a draft to everybody of the campus."""
+        services.publish_event(by=actor(request), at=now(), event_id=pk)
+        return _answer(request, pk)
+
+    @extend_schema(request=None, responses=EventSerializer)
+    @action(detail=True, methods=["post"])
+    def complete(self, request: Request, pk: UUID) -> Response:
+        """Close an event: no presence is recorded from now on."""
+        services.complete_event(by=actor(request), at=now(), event_id=pk)
+        return _answer(request, pk)
+
+    @extend_schema(request=CancelSerializer, responses=EventSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: UUID) -> Response:
+        """Call a published event off, with a reason; what was recorded stays."""
+        body = CancelSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.cancel_event(by=actor(request), at=now(), event_id=pk, reason=body.validated_data["reason"])
+        return _answer(request, pk)
+
+
+class SessionListView(View):
+    """The sessions of one event."""
+
+    permissions: ClassVar = {"get": Can.READ_EVENTS, "post": Can.MANAGE_EVENTS}
+
+    @extend_schema(operation_id="events_events_sessions_list", responses=SessionSerializer(many=True))
+    def get(self, request: Request, event_id: UUID) -> Response:
+        """List the sessions, by start."""
+        event = get_visible_event(user=actor(request), event_id=event_id)
+        return Response(SessionSerializer(event.sessions.all(), many=True, context={"request": request}).data)
+
+    @extend_schema(request=SessionWriteSerializer, responses={201: SessionSerializer})
+    def post(self, request: Request, event_id: UUID) -> Response:
+        """Add a session."""
+        body = SessionWriteSerializer(data=request.data, context={"request": request})
+        body.is_valid(raise_exception=True)
+        session = services.add_session(by=actor(request), at=now(), event_id=event_id, session=body.validated_data)
+        answer = SessionSerializer(session, context={"request": request}).data
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class SessionView(View):
+    """One session of one event."""
+
+    permissions: ClassVar = {"patch": Can.MANAGE_EVENTS, "delete": Can.MANAGE_EVENTS}
+
+    @extend_schema(request=SessionWriteSerializer, responses=SessionSerializer)
+    def patch(self, request: Request, event_id: UUID, session_id: UUID) -> Response:
+        """Change a session; its times only while nobody was recorded at it."""
+        body = SessionWriteSerializer(data=request.data, partial=True, context={"request": request})
+        body.is_valid(raise_exception=True)
+        session = services.update_session(
+            by=actor(request), at=now(), event_id=event_id, session_id=session_id, changes=body.validated_data
+        )
+        return Response(SessionSerializer(session, context={"request": request}).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, event_id: UUID, session_id: UUID) -> Response:
+        """Take away a session at which nobody was recorded."""
+        services.remove_session(by=actor(request), at=now(), event_id=event_id, session_id=session_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _answer(request: Request, event_id: UUID, code: int = status.HTTP_200_OK) -> Response:
+    event = get_visible_event(user=actor(request), event_id=event_id)
+    return Response(EventSerializer(event, context={"request": request}).data, status=code)

@@ -1,0 +1,257 @@
+"""Every route × every role × every wrong credential × another campus's ids.
+
+The expectation of a role comes from the one table of permissions; the cases below say only how to call a route. A route
+that is missing from them fails, and so does a case whose route has gone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from shared_apps.accounts.roles import Can, Role, may
+from tests.cast import PASSWORD, Cast, Http, Person
+from tests.isolation.routes import Route, all_routes
+from tests.isolation.world import Things, World, build_world, codes, fingerprint
+
+
+@dataclass(frozen=True)
+class Case:
+    """How to call a route.
+
+    ``ids`` names, for each path parameter, the thing of ``Things.ids`` that it points to. ``by`` is a role that may do
+    it to those things, and ``status`` what that answers. ``hides`` says that somebody allowed in general is answered
+    404 where the thing is not theirs.
+    """
+
+    by: str
+    status: int
+    ids: dict[str, str] = field(default_factory=dict)
+    body: Callable[[Things], Any] | None = None
+    body_ids: tuple[str, ...] = ()
+
+
+def event_body(things: Things) -> dict[str, Any]:
+    return {"title": "New", **session_body()}
+
+
+def session_body() -> dict[str, Any]:
+    return {"starts_at": "2026-12-01T08:00:00", "ends_at": "2026-12-01T10:00:00"}
+
+
+CAMPUS_CASES: dict[str, Case] = {
+    "POST auth/login/": Case("student", 200, body=lambda _: {"username": "ana", "password": PASSWORD}),
+    "POST auth/logout/": Case("student", 204),
+    "POST auth/logout-all/": Case("student", 204),
+    "GET auth/me/": Case("student", 200),
+    "PATCH auth/me/": Case("student", 200, body=lambda _: {"phone": "0917"}),
+    "POST auth/password/change/": Case(
+        "student", 200, body=lambda _: {"current_password": PASSWORD, "new_password": "another-long-secret"}
+    ),
+    "GET auth/tokens/": Case("student", 200),
+    "DELETE auth/tokens/{pk}/": Case("student", 204, ids={"pk": "token"}),
+    "GET accounts/users/": Case("admin", 200),
+    "POST accounts/users/": Case("admin", 201, body=lambda _: {"username": "newcomer"}),
+    "GET accounts/users/campus_users/": Case("admin", 200),
+    "GET accounts/users/{pk}/": Case("admin", 200, ids={"pk": "user"}),
+    "PATCH accounts/users/{pk}/": Case("admin", 200, ids={"pk": "user"}, body=lambda _: {"first_name": "Anna"}),
+    "GET accounts/users/me/pass/": Case("student", 200),
+    "GET accounts/profiles/": Case("admin", 200),
+    "GET accounts/profiles/{pk}/": Case("admin", 200, ids={"pk": "user"}),
+    "PATCH accounts/profiles/{pk}/": Case("admin", 200, ids={"pk": "user"}, body=lambda _: {"phone": "0917"}),
+    "GET campus/campuses/": Case("student", 200),
+    "GET campus/campuses/{pk}/": Case("student", 200, ids={"pk": "campus"}),
+    "GET events/events/": Case("student", 200),
+    "POST events/events/": Case("organizer", 201, body=event_body),
+    "GET events/events/{pk}/": Case("student", 200, ids={"pk": "event"}),
+    "PATCH events/events/{pk}/": Case("organizer", 200, ids={"pk": "event"}, body=lambda _: {"venue": "Gym"}),
+    "DELETE events/events/{pk}/": Case("organizer", 409, ids={"pk": "event"}),
+    "POST events/events/{pk}/publish/": Case("organizer", 200, ids={"pk": "event"}),
+    "POST events/events/{pk}/complete/": Case("organizer", 200, ids={"pk": "event"}),
+    "POST events/events/{pk}/cancel/": Case("organizer", 200, ids={"pk": "event"}, body=lambda _: {"reason": "rain"}),
+    "GET events/events/{event_id}/sessions/": Case("student", 200, ids={"event_id": "event"}),
+    "POST events/events/{event_id}/sessions/": Case(
+        "organizer", 201, ids={"event_id": "event"}, body=lambda _: session_body()
+    ),
+    "PATCH events/events/{event_id}/sessions/{session_id}/": Case(
+        "organizer", 200, ids={"event_id": "event", "session_id": "session"}, body=lambda _: {"name": "Morning"}
+    ),
+    "DELETE events/events/{event_id}/sessions/{session_id}/": Case(
+        "organizer", 409, ids={"event_id": "event", "session_id": "session"}
+    ),
+    "GET events/attendance/": Case("admin", 200),
+    "GET events/attendance/{pk}/": Case("admin", 200, ids={"pk": "attendance"}),
+    "POST events/attendance/mark_attendance/": Case(
+        "scanner",
+        200,
+        body=lambda things: {"event_id": things.ids["event"], "user_id": things.ids["user"]},
+        body_ids=("event_id", "user_id"),
+    ),
+    "GET events/attendance/scans/": Case("admin", 200),
+    "POST events/attendance/{pk}/undo/": Case(
+        "admin", 200, ids={"pk": "attendance"}, body=lambda _: {"reason": "mistake"}
+    ),
+}
+
+PUBLIC_CASES: dict[str, Case] = {
+    **{
+        key: case
+        for key, case in CAMPUS_CASES.items()
+        if key.startswith(("POST auth/log", "GET auth/", "PATCH auth/me/", "POST auth/password"))
+    },
+    "POST auth/login/": Case("super_admin", 200, body=lambda _: {"username": "sol", "password": PASSWORD}),
+    "DELETE auth/tokens/{pk}/": Case("super_admin", 404, ids={"pk": "token"}),
+    "GET campus/campuses/": Case("super_admin", 200),
+    "POST campus/campuses/": Case(
+        "super_admin", 202, body=lambda _: {"code": "LATER", "name": "Later", "hosts": ["later.localhost"]}
+    ),
+    "GET campus/campuses/{pk}/": Case("super_admin", 200, ids={"pk": "campus"}),
+    "PATCH campus/campuses/{pk}/": Case(
+        "super_admin", 200, ids={"pk": "campus"}, body=lambda _: {"name": "Another name"}
+    ),
+    "POST campus/campuses/{pk}/suspend/": Case(
+        "super_admin", 200, ids={"pk": "campus"}, body=lambda _: {"reason": "test"}
+    ),
+    "POST campus/campuses/{pk}/reactivate/": Case(
+        "super_admin", 200, ids={"pk": "campus"}, body=lambda _: {"reason": "test"}
+    ),
+    "POST campus/campuses/{pk}/archive/": Case(
+        "super_admin", 409, ids={"pk": "campus"}, body=lambda _: {"reason": "test"}
+    ),
+}
+
+ROUTES = all_routes()
+CAMPUS_ROUTES = [route for route in ROUTES if route.site == "campus"]
+PUBLIC_ROUTES = [route for route in ROUTES if route.site == "public"]
+ROLE_OF = {
+    "student": Role.STUDENT,
+    "organizer": Role.ORGANIZER,
+    "scanner": Role.SCANNER,
+    "admin": Role.CAMPUS_ADMIN,
+    "super_admin": Role.SUPER_ADMIN,
+}
+
+
+def test_every_route_has_a_case_and_every_case_a_route() -> None:
+    assert {route.key for route in CAMPUS_ROUTES} == set(CAMPUS_CASES)
+    assert {route.key for route in PUBLIC_ROUTES} == set(PUBLIC_CASES)
+
+
+def test_every_route_says_what_it_lets_people_do() -> None:
+    assert [route.key for route in ROUTES if route.needs is None] == []
+
+
+@pytest.fixture
+def world(cast: Cast, http: Http) -> World:
+    return build_world(cast, http)
+
+
+def call(http: Http, route: Route, case: Case, things: Things, *, by: Person | None, at: Any, ids: Any = None) -> Any:
+    """Call ``route`` for ``things``; ``ids`` replaces what its path points to."""
+    named = {name: (ids or things.ids)[thing] for name, thing in case.ids.items()}
+    body = case.body(things) if case.body else None
+    return http.send(route.method.upper(), route.path.format(**named), body, by=by, at=at)
+
+
+def person(cast: Cast, who: str, *, there: bool = False) -> Person:
+    return cast.super_admin if who == "super_admin" else getattr(cast.delcarmen if there else cast.malimono, who)
+
+
+def assert_shape(answer: Any) -> None:
+    assert answer.status_code < 500, answer.content
+    if answer.status_code >= 400:
+        assert answer.json()["type"] == "client_error"
+        assert all({"code", "detail", "attr"} == set(error) for error in answer.json()["errors"])
+
+
+@pytest.mark.parametrize("route", CAMPUS_ROUTES, ids=lambda route: route.key)
+def test_campus_route(world: World, http: Http, route: Route) -> None:
+    case, cast = CAMPUS_CASES[route.key], world.cast
+    host, other = cast.malimono, cast.delcarmen
+    before_there = fingerprint(other.campus.schema_name)
+    before_here = fingerprint(host.campus.schema_name)
+
+    # Nobody, a stranger's token, every person of the other campus, and the super admin's public token.
+    intruders: list[Person | None] = [None, Person(user=host.student.user, site=host, token="eas_malimono_" + "x" * 43)]
+    intruders += [person(cast, who, there=True) for who in ("student", "organizer", "scanner", "admin")]
+    intruders += [cast.super_admin]
+    if route.needs != Can.ANYONE:
+        for intruder in intruders:
+            answer = call(http, route, case, world.here, by=intruder, at=host)
+            assert (answer.status_code, codes(answer)) == (401, ["not_authenticated"]), (intruder, answer.content)
+
+        # Roles that the table does not name.
+        for who in ("student", "organizer", "scanner", "admin"):
+            if not may(ROLE_OF[who], route.needs):
+                answer = call(http, route, case, world.here, by=person(cast, who), at=host)
+                assert (answer.status_code, codes(answer)) == (403, ["permission_denied"]), (who, answer.content)
+
+    # Another campus's ids answer exactly as ids of nowhere, for everybody who may call at all.
+    callers = [
+        who for who in ("student", "organizer", "scanner", "admin") if route.needs and may(ROLE_OF[who], route.needs)
+    ]
+    for who in callers:
+        if case.ids:
+            foreign = call(http, route, case, world.here, by=person(cast, who), at=host, ids=world.there.ids)
+            nowhere = call(
+                http, route, case, world.here, by=person(cast, who), at=host,
+                ids=dict.fromkeys(world.here.ids, str(uuid4())),
+            )  # fmt: skip
+            assert foreign.status_code == nowhere.status_code == 404, (who, foreign.content, nowhere.content)
+            assert foreign.content == nowhere.content
+
+    if route.method != "get":
+        assert fingerprint(host.campus.schema_name) == before_here
+
+    # And the right person can.
+    answer = call(
+        http, route, case, world.here, by=None if route.needs == Can.ANYONE else person(cast, case.by), at=host
+    )
+    assert_shape(answer)
+    assert answer.status_code == case.status, answer.content
+    assert other.campus.code not in answer.content.decode(errors="replace")
+    assert fingerprint(other.campus.schema_name) == before_there
+
+
+@pytest.mark.parametrize("route", CAMPUS_ROUTES, ids=lambda route: route.key)
+def test_foreign_ids_in_bodies_answer_as_ids_of_nowhere(world: World, http: Http, route: Route) -> None:
+    case, cast = CAMPUS_CASES[route.key], world.cast
+    before = fingerprint(cast.delcarmen.campus.schema_name)
+
+    for field_name in case.body_ids:
+        assert case.body is not None
+        answers = []
+        for value in (case.body(world.there)[field_name], str(uuid4())):
+            body = {**case.body(world.here), field_name: value}
+            path = route.path.format(**{name: world.here.ids[thing] for name, thing in case.ids.items()})
+            answers.append(http.send(route.method.upper(), path, body, by=person(cast, case.by), at=cast.malimono))
+        foreign, nowhere = answers
+        assert foreign.status_code == nowhere.status_code
+        assert 400 <= foreign.status_code < 500
+        assert codes(foreign) == codes(nowhere)
+
+    assert fingerprint(cast.delcarmen.campus.schema_name) == before
+
+
+@pytest.mark.parametrize("route", PUBLIC_ROUTES, ids=lambda route: route.key)
+def test_public_route(world: World, http: Http, route: Route) -> None:
+    case, cast = PUBLIC_CASES[route.key], world.cast
+    schemas = [cast.malimono.campus.schema_name, cast.delcarmen.campus.schema_name]
+    before = {schema: fingerprint(schema) for schema in [*schemas, "public"]}
+
+    if route.needs != Can.ANYONE:
+        everybody = ("student", "organizer", "scanner", "admin")
+        for intruder in [None, *(person(cast, who) for who in everybody)]:
+            answer = call(http, route, case, world.here, by=intruder, at="localhost")
+            assert (answer.status_code, codes(answer)) == (401, ["not_authenticated"]), (intruder, answer.content)
+        assert fingerprint("public") == before["public"]
+
+    answer = call(
+        http, route, case, world.here, by=None if route.needs == Can.ANYONE else cast.super_admin, at="localhost"
+    )
+    assert_shape(answer)
+    assert answer.status_code == case.status, answer.content
+    for schema in schemas:
+        assert fingerprint(schema) == before[schema]

@@ -1,0 +1,89 @@
+"""Two campuses full of rows that could leak, and the means to see that nothing of the other one changed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from shared_apps.accounts.models import AccessToken
+from tenant_apps.attendance.models import Attendance
+from tenant_apps.events.models import Event, Session
+from tenants.context import owner_context
+from tests.cast import Cast, Http, Site
+from tests.factories import make_event
+
+
+@dataclass
+class Things:
+    """What one campus has, by the name of the path parameter or body field that points to it."""
+
+    site: Site
+    event: Event
+    draft: Event
+    attendance_id: UUID
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class World:
+    """Both campuses with the same people and the same kinds of rows."""
+
+    cast: Cast
+    here: Things
+    there: Things
+
+
+def build_world(cast: Cast, http: Http) -> World:
+    """Fill both campuses with one of everything."""
+    return World(cast=cast, here=_fill(cast.malimono, http), there=_fill(cast.delcarmen, http))
+
+
+def _fill(site: Site, http: Http) -> Things:
+    event = make_event(site, title=f"Secret of {site.campus.code}")
+    draft = make_event(site, status="draft", title=f"Draft of {site.campus.code}")
+    for student in (site.student, site.friend):
+        answer = http.post(
+            "events/attendance/mark_attendance/",
+            {"event_id": str(event.pk), "user_id": str(student.id)},
+            by=site.scanner,
+        )
+        assert answer.status_code == 201, answer.content
+    with site.here():
+        attendance = Attendance.objects.get(user_id=site.student.id)
+        session = Session.objects.get(event=event)
+        token = AccessToken.objects.filter(user_id=site.student.id).first()
+        assert token is not None
+    return Things(
+        site=site,
+        event=event,
+        draft=draft,
+        attendance_id=attendance.pk,
+        ids={
+            "user": str(site.student.id),
+            "event": str(event.pk),
+            "session": str(session.pk),
+            "attendance": str(attendance.pk),
+            "token": str(token.pk),
+            "campus": str(site.campus.id),
+        },
+    )
+
+
+def fingerprint(schema: str) -> dict[str, str]:
+    """Return a digest of every row of every table of ``schema``, by table."""
+    with owner_context(), connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", [schema])
+        tables = [row[0] for row in cursor.fetchall()]
+        cursor.execute(
+            " UNION ALL ".join(
+                f"SELECT '{table}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {schema}.{table} t"
+                for table in tables
+            )
+        )
+        return dict(cursor.fetchall())
+
+
+def codes(answer: Any) -> list[str]:
+    """Return the error codes of an answer."""
+    return [error["code"] for error in answer.json().get("errors", [])]
