@@ -181,6 +181,13 @@ VARIABLES: tuple[Variable, ...] = (
         reason="Largest roster file",
     ),
     Variable(
+        name="EAS_DEMO_LOGINS",
+        kind="str",
+        default="var/demo-logins.json",
+        unit="path",
+        reason="Where seed_demo keeps the logins it hands out, readable for the owner only",
+    ),
+    Variable(
         name="EAS_LOG_LEVEL",
         kind="choice",
         default="INFO",

@@ -192,6 +192,8 @@ TOKEN_HOURS_STAFF: int = ENV["EAS_TOKEN_HOURS_STAFF"]
 TOKEN_HOURS_STUDENT: int = ENV["EAS_TOKEN_HOURS_STUDENT"]
 PASS_DAYS: int = ENV["EAS_PASS_DAYS"]
 
+DEMO_LOGINS: str = ENV["EAS_DEMO_LOGINS"]
+
 # --- API ------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE: int = ENV["EAS_BODY_LIMIT"]
 IMPORT_LIMIT: int = ENV["EAS_IMPORT_LIMIT"]
