@@ -81,7 +81,7 @@ def _ensure_login(login: str, search_path: list[str]) -> None:
     verifier = encrypt_password(
         login_password(settings.MASTER_KEY, login), login, scope=_raw(), algorithm="scram-sha-256"
     )
-    _run(verb.format(role) + SQL(" LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD {}").format(Literal(verifier)))
+    _run(verb.format(role) + SQL(" LOGIN NOINHERIT PASSWORD {}").format(Literal(verifier)))
     for setting, value in (
         ("search_path", SQL(", ").join(map(Identifier, search_path))),
         ("timezone", Literal("UTC")),
