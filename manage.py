@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent
 
 def main() -> None:
     """Enter the virtual environment, then run the command."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 -- this line is for those who have another one
         sys.exit(f"EAS needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
     sys.path.insert(0, str(ROOT))
     from config.local.venv import enter_venv

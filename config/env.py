@@ -44,7 +44,7 @@ VARIABLES: tuple[Variable, ...] = (
         kind="str",
         default=None,
         unit="postgres:// URL",
-        reason="The one PostgreSQL database. User and password are the owner's; web processes are given it without them",
+        reason="The one PostgreSQL database. User and password are the owner's; web processes get it without them",
     ),
     Variable(
         name="REDIS_URL",

@@ -210,7 +210,7 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": True,
 }
-DRF_STANDARDIZED_ERRORS = {"ALLOWED_ERROR_STATUS_CODES": []}
+DRF_STANDARDIZED_ERRORS: dict[str, Any] = {"ALLOWED_ERROR_STATUS_CODES": []}
 SPECTACULAR_SETTINGS = {
     "TITLE": "EAS",
     "DESCRIPTION": "Event attendance for a university of many campuses. Each campus answers on its own host.",

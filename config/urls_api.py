@@ -3,25 +3,27 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from shared_apps.common.api.responses import error_response
-from shared_apps.common.errors import Invalid, NotFound, Unavailable
-
-description_urls = [
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-]
+from shared_apps.common.errors import DomainError, Invalid, NotFound
 
 
-class InternalError(Unavailable):
+def description_urls(urlconf: str) -> list[URLPattern]:
+    """Return the routes that describe the API of the site with that URL configuration."""
+    return [
+        path("schema/", SpectacularAPIView.as_view(urlconf=urlconf), name="schema"),
+        path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    ]
+
+
+class InternalError(DomainError):
     """Something is broken here, and it is logged."""
 
     status = 500
     code = "error"
     detail = "Something went wrong on our side. The request id helps to find it."
-    retry_after = None
 
 
 def handler400(request: HttpRequest, exception: Any = None) -> HttpResponse:

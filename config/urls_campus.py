@@ -1,5 +1,7 @@
 """A campus: its people, events and attendance."""
 
+from typing import Any
+
 from django.urls import include, path
 
 from config.urls_api import description_urls, handler400, handler404, handler500  # noqa: F401
@@ -9,13 +11,13 @@ from shared_apps.federation.api.views import OwnPassView
 from tenant_apps.attendance.api.urls import router as attendance_router
 from tenant_apps.events.api.urls import urls as event_urls
 
-api = [
+api: list[Any] = [
     path("auth/", include(auth_urls)),
     path("accounts/users/me/pass/", OwnPassView.as_view(), name="own-pass"),
     path("accounts/", include(people_urls)),
     path("events/", include(event_urls)),
     path("events/", include(attendance_router.urls)),
     path("campus/", include(campus_router.urls)),
-    *description_urls,
+    *description_urls(__name__),
 ]
 urlpatterns = [path("api/v1/", include(api))]

@@ -1,14 +1,16 @@
 """The public site: sign-in of super admins, the registry."""
 
+from typing import Any
+
 from django.urls import include, path
 
 from config.urls_api import description_urls, handler400, handler404, handler500  # noqa: F401
 from shared_apps.accounts.api.urls import auth_urls
 from shared_apps.campuses.api.urls import public_router
 
-api = [
+api: list[Any] = [
     path("auth/", include(auth_urls)),
     path("campus/", include(public_router.urls)),
-    *description_urls,
+    *description_urls(__name__),
 ]
 urlpatterns = [path("api/v1/", include(api))]

@@ -40,7 +40,7 @@ class CampusMiddleware:
         except OperationalError:
             return error_response(Unavailable())
         request.campus = campus  # type: ignore[attr-defined]
-        request.urlconf = settings.PUBLIC_SCHEMA_URLCONF if campus is None else settings.CAMPUS_URLCONF  # type: ignore[attr-defined]
+        request.urlconf = settings.PUBLIC_SCHEMA_URLCONF if campus is None else settings.CAMPUS_URLCONF
         database = wrapper()
         previous = database.standing
         database.stand(campus_standing(campus) if campus else Standing(schema=PUBLIC_SCHEMA, login=public_login()))

@@ -102,7 +102,7 @@ def _journals(schemas: list[str]) -> Iterator[tuple[str, set[Migration]]]:
                 )
             )
             for schema, applied in cursor.fetchall():
-                yield schema, {tuple(name.split(".", 1)) for name in applied or ()}  # type: ignore[misc]
+                yield schema, {tuple(name.split(".", 1)) for name in applied or ()}
 
 
 def _replayable(migrations: set[Migration]) -> set[Migration]:

@@ -8,7 +8,7 @@ the byte of ``pg_dump``, constraint names included (tests/tenants/test_provision
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -35,7 +35,7 @@ def migrate_template() -> list[tuple[str, str]]:
         # One transaction: what was applied and what was recorded of it can never differ.
         with transaction.atomic():
             with _recording(recorded) as recorder:
-                executor = MigrationExecutor(connection, recorder.follow)
+                executor = MigrationExecutor(connection, cast(Any, recorder.follow))
                 targets = executor.loader.graph.leaf_nodes()
                 plan = executor.migration_plan(targets)
                 executor.migrate(targets, plan=plan)

@@ -39,7 +39,7 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children alive until ``stop``; writes their pids to ``run_file`` so that a later start can end leftovers."""
+    """Keeps children alive until ``stop``; their pids are in ``run_file``, so that a later start can end leftovers."""
 
     def __init__(self, run_file: Path) -> None:
         self.run_file = run_file
@@ -89,7 +89,7 @@ class Supervisor:
         self.run_file.unlink(missing_ok=True)
 
     def end_leftovers(self) -> None:
-        """End what an earlier supervisor, killed before it could, left running. Only processes that are really those."""
+        """End what an earlier supervisor left running when it was killed; only processes that are really those."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             for entry in reversed(json.loads(self.run_file.read_text())):
                 _end_leftover(entry["name"], entry["pid"], entry["created"], signal.Signals(entry["signal"]))

@@ -56,10 +56,10 @@ def _make(root: Path, folder: Path, python: Path) -> None:
 
 
 def _install_with_uv(python: Path, requirements: Path) -> bool:
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"]
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"]
     if os.environ.get("PIP_INDEX_URL") or subprocess.run(pip, stderr=subprocess.DEVNULL, check=False).returncode:
         return False  # uv does not read pip's configuration
-    install = [
+    install: list[str | Path] = [
         python.parent / "uv", "pip", "install", "--quiet", "--system-certs", "--python", python, "-r", requirements,
     ]  # fmt: skip
     return subprocess.run(install, check=False, stderr=subprocess.DEVNULL).returncode == 0

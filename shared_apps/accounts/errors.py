@@ -44,3 +44,32 @@ class UserNotFound(NotFound):
 
 class RoleDenied(Forbidden):
     code = "permission_denied"
+
+
+class UnreadableFile(Invalid):
+    code = "unreadable_file"
+    detail = "This is neither a CSV nor an XLSX file that can be read."
+
+
+class EmptyFile(Invalid):
+    code = "empty_file"
+    detail = "The file has no rows."
+
+
+class TooManyRows(Invalid):
+    code = "too_many_rows"
+    detail = "A file has at most 20,000 rows. Split it."
+
+
+class MissingColumns(Invalid):
+    code = "missing_columns"
+    detail = "The file needs a column for the student id, the username or the e-mail."
+
+
+class InvalidMapping(Invalid):
+    code = "invalid_mapping"
+    detail = "A mapping leads from the file's headers to fields that can be imported, each once."
+
+
+class ImportNotFound(NotFound):
+    code = "not_found"

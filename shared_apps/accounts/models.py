@@ -28,7 +28,7 @@ class User(AbstractBaseUser):
         validators=[RegexValidator(r"\A[\w.@+-]{2,64}\Z", "2-64 letters, digits and . @ + - _", "invalid_username")],
     )
     email = models.EmailField(blank=True, default="")
-    student_id = models.CharField(
+    student_id = models.CharField(  # noqa: DJ001 -- unique where present: staff have none
         max_length=20,
         null=True,
         blank=True,
@@ -136,7 +136,8 @@ class AccessToken(models.Model):
 class SignInTry(models.Model):
     """How often a sign-in has failed lately, and until when the next try has to wait.
 
-    ``key`` is the SHA-256, in hexadecimal, of the name, or of name and address: no name is stored for people who do not exist.
+    ``key`` is the SHA-256, in hexadecimal, of the name, or of name and address: no name is stored for people who do
+    not exist.
     """
 
     key = models.CharField(max_length=64, primary_key=True)
@@ -149,3 +150,51 @@ class SignInTry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.failures} failures"
+
+
+class ImportState(models.TextChoices):
+    """How far an import is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class RosterImport(models.Model):
+    """A file of people, what is to be done with it, and how far that is.
+
+    The file is kept until the import has ended: a worker that dies is followed by another, which goes on after the
+    last row that was committed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    file_name = models.CharField(max_length=200, blank=True, default="", validators=[PRINTABLE])
+    content = models.BinaryField(null=True)
+    mapping = models.JSONField(default=dict)
+    dry_run = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=ImportState.choices, default=ImportState.QUEUED)
+    # Why the file as a whole could not be used.
+    error_code = models.CharField(max_length=40, blank=True, default="")
+    error_detail = models.CharField(max_length=500, blank=True, default="")
+    ignored_columns = models.JSONField(default=list)
+    total = models.PositiveIntegerField(default=0)
+    processed = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    # [{row, action, code, detail, attr}]: every failed row up to a limit, and the first that were or would be changed.
+    results = models.JSONField(default=list)
+    requested_by_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=ImportState.values), name="accounts_rosterimport_state_known"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="accounts_rosterimport_age")]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} {self.state}"

@@ -28,7 +28,7 @@ def wait_after(failures: int, *, anywhere: bool = False) -> timedelta:
     """Return how long the next try must wait after that many failures in a row.
 
     From one address: five free tries, then 1, 2, 4 … at most 60 seconds: never a lock for good. From anywhere together
-    (``anywhere``) a hundred free, then at most 5 seconds, so that a botnet slows a victim down but cannot shut them out.
+    (``anywhere``) a hundred free, then at most 5 seconds: a botnet slows a victim down but cannot shut them out.
     Addresses alone are never counted: a whole campus sits behind one.
     """
     free = FREE_TRIES_ANYWHERE if anywhere else FREE_TRIES

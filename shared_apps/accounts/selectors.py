@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-from shared_apps.accounts.errors import UserNotFound
-from shared_apps.accounts.models import AccessToken, Profile, User
+from shared_apps.accounts.errors import ImportNotFound, UserNotFound
+from shared_apps.accounts.models import AccessToken, Profile, RosterImport, User
 from shared_apps.common.errors import Unauthenticated
 from tenants.context import find_current_campus, site_code
 from tenants.keys import digest
@@ -76,3 +76,19 @@ def get_person(user_id: UUID) -> User:
 def list_tokens(*, user: User, at: datetime) -> QuerySet[AccessToken]:
     """Return the live sign-ins of ``user``, newest first."""
     return AccessToken.objects.filter(user=user, expires_at__gt=at).order_by("-created_at", "-id")
+
+
+def list_imports() -> QuerySet[RosterImport]:
+    """Return the rosters that were handed in, newest first, without their files and rows."""
+    return RosterImport.objects.defer("content", "results").order_by("-created_at", "-id")
+
+
+def get_import(import_id: UUID) -> RosterImport:
+    """Return one import with the results of its rows.
+
+    Raises: ImportNotFound.
+    """
+    found = RosterImport.objects.defer("content").filter(pk=import_id).first()
+    if found is None:
+        raise ImportNotFound
+    return found

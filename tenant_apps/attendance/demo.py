@@ -90,9 +90,16 @@ def fill_people(campus: CampusEntry, *, students: int = STUDENTS) -> int:
         email = f"{username}@{campus.code.lower()}.example.edu"
         users.append(
             User(
-                id=id_, person_id=person_id, username=username, email=email, student_id=student_id, first_name=first,
-                last_name=last, role=role, password="!",
-            )  # fmt: skip
+                id=id_,
+                person_id=person_id,
+                username=username,
+                email=email,
+                student_id=student_id,
+                first_name=first,
+                last_name=last,
+                role=role,
+                password="!",
+            )
         )
         profiles.append(
             Profile(user_id=id_, department=department, program=program, year_level=year, section=section)
@@ -223,10 +230,14 @@ class _Maker:
             wrong = self.dice.choice(attendances[1:])
             corrections.append(
                 Correction(
-                    id=self.make_id(), attendance=wrong, from_status=wrong.status, to_status=AttendanceStatus.VOID,
-                    reason="Scanned the card of a classmate", decided_by_id=self.organizers[0].pk,
+                    id=self.make_id(),
+                    attendance=wrong,
+                    from_status=wrong.status,
+                    to_status=AttendanceStatus.VOID,
+                    reason="Scanned the card of a classmate",
+                    decided_by_id=self.organizers[0].pk,
                     decided_at=session.ends_at,
-                )  # fmt: skip
+                )
             )
             wrong.status = AttendanceStatus.VOID
         Attendance.objects.bulk_create(attendances, batch_size=500)
@@ -237,7 +248,7 @@ class _Maker:
         outcome = {Code.RECORDED: Outcome.RECORDED, Code.DUPLICATE: Outcome.DUPLICATE}.get(code, Outcome.REFUSED)
         return Scan(
             id=id_, fingerprint=hashlib.sha256(id_.bytes).digest(), event_id=row.event_id, session_id=row.session_id,
-            user_id=row.user_id, attendance_id=row.pk, operator_id=row.operator_id, direction=direction,
+            user_id=row.user_id, attendance_id=row.pk, operator_id=row.operator_id or row.user_id, direction=direction,
             method=row.method, outcome=outcome, code=code, received_at=when, effective_at=when,
             answer={"outcome": outcome, "code": code},
         )  # fmt: skip

@@ -71,10 +71,10 @@ class Session(models.Model):
         ]
         indexes: ClassVar = [models.Index(fields=["event", "starts_at"], name="events_session_event")]
 
+    def __str__(self) -> str:
+        return self.name or f"{self.starts_at:%Y-%m-%d %H:%M}"
+
     @property
     def instants(self) -> Instants:
         """Its five instants as a value."""
         return Instants(self.opens_at, self.starts_at, self.late_after, self.ends_at, self.closes_at)
-
-    def __str__(self) -> str:
-        return self.name or f"{self.starts_at:%Y-%m-%d %H:%M}"

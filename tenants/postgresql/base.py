@@ -48,7 +48,8 @@ class DatabaseWrapper(TenantsPostgres):
 
     def release(self) -> None:
         """Park the physical connection; the standing stays."""
-        raw, self.connection = self.connection, None
+        raw: Any = self.connection  # type: ignore[has-type]
+        self.connection = None
         if raw is None:
             return
         if self.errors_occurred or self.standing is None or self.standing.login is None:
@@ -89,7 +90,7 @@ class DatabaseWrapper(TenantsPostgres):
 
     def _cursor(self, name: str | None = None) -> Any:
         # Past django-tenants' override, which sends SET search_path: here the login decides.
-        return PlainPostgres._cursor(self, name)
+        return PlainPostgres._cursor(self, name)  # type: ignore[attr-defined]
 
     def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
         """Called by django-tenants' constructor with the public schema; by nobody else."""

@@ -10,6 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test.client import MULTIPART_CONTENT
 
 from shared_apps.accounts.roles import Can, Role, may
 from tests.cast import PASSWORD, Cast, Http, Person
@@ -22,8 +24,7 @@ class Case:
     """How to call a route.
 
     ``ids`` names, for each path parameter, the thing of ``Things.ids`` that it points to. ``by`` is a role that may do
-    it to those things, and ``status`` what that answers. ``hides`` says that somebody allowed in general is answered
-    404 where the thing is not theirs.
+    it to those things, and ``status`` what that answers. ``body_ids`` are the fields of the body that hold ids.
     """
 
     by: str
@@ -31,6 +32,7 @@ class Case:
     ids: dict[str, str] = field(default_factory=dict)
     body: Callable[[Things], Any] | None = None
     body_ids: tuple[str, ...] = ()
+    multipart: bool = False
 
 
 def event_body(things: Things) -> dict[str, Any]:
@@ -61,6 +63,11 @@ CAMPUS_CASES: dict[str, Case] = {
     "GET accounts/profiles/": Case("admin", 200),
     "GET accounts/profiles/{pk}/": Case("admin", 200, ids={"pk": "user"}),
     "PATCH accounts/profiles/{pk}/": Case("admin", 200, ids={"pk": "user"}, body=lambda _: {"phone": "0917"}),
+    "GET accounts/imports/": Case("admin", 200),
+    "POST accounts/imports/": Case(
+        "admin", 202, body=lambda _: {"file": SimpleUploadedFile("r.csv", b"student_id\n2024-0009\n")}, multipart=True
+    ),
+    "GET accounts/imports/{pk}/": Case("admin", 200, ids={"pk": "import"}),
     "GET campus/campuses/": Case("student", 200),
     "GET campus/campuses/{pk}/": Case("student", 200, ids={"pk": "campus"}),
     "GET events/events/": Case("student", 200),
@@ -152,7 +159,8 @@ def call(http: Http, route: Route, case: Case, things: Things, *, by: Person | N
     """Call ``route`` for ``things``; ``ids`` replaces what its path points to."""
     named = {name: (ids or things.ids)[thing] for name, thing in case.ids.items()}
     body = case.body(things) if case.body else None
-    return http.send(route.method.upper(), route.path.format(**named), body, by=by, at=at)
+    kind = {"content_type": MULTIPART_CONTENT} if case.multipart else {}
+    return http.send(route.method.upper(), route.path.format(**named), body, by=by, at=at, **kind)
 
 
 def person(cast: Cast, who: str, *, there: bool = False) -> Person:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Can, may
 from shared_apps.common.errors import Forbidden, Unauthenticated
 
@@ -16,7 +17,7 @@ class RolePermission(BasePermission):
         what = needed_permission(view, request.method or "")
         if what == Can.ANYONE:
             return True
-        user = request.user
+        user: User | None = request.user  # type: ignore[assignment]
         if user is None:
             raise Unauthenticated
         if what is None or not may(user.role, what):

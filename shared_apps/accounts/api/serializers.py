@@ -14,7 +14,7 @@ class LoginSerializer(StrictSerializer):
 
     username = serializers.CharField(max_length=254)
     password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
-    label = serializers.CharField(
+    label = serializers.CharField(  # type: ignore[assignment]
         max_length=100, required=False, default="", allow_blank=True, validators=[PRINTABLE],
         help_text="What the token list shows for this client, for example 'Chrome on Ana's laptop'",
     )  # fmt: skip

@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from shared_apps.accounts.api import views
+from shared_apps.accounts.api.rosters import ImportViewSet
 
 auth_router = SimpleRouter(use_regex_path=False)
 auth_router.register("tokens", views.TokenViewSet, basename="token")
@@ -20,4 +21,5 @@ auth_urls = [
 people_router = SimpleRouter(use_regex_path=False)
 people_router.register("users", views.UserViewSet, basename="user")
 people_router.register("profiles", views.ProfileViewSet, basename="profile")
+people_router.register("imports", ImportViewSet, basename="import")
 people_urls = people_router.urls

@@ -134,7 +134,7 @@ def check_password_strength(password: str, *, user: User | None = None, attr: st
     Raises: WeakPassword.
     """
     try:
-        validate_password(password, user=user)  # type: ignore[arg-type]
+        validate_password(password, user=user)
     except ValidationError as error:
         raise WeakPassword(" ".join(error.messages), attr=attr) from None
 

@@ -1,7 +1,7 @@
 """The one place where an error becomes a status and a body."""
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from django.db import DataError, OperationalError
 from drf_standardized_errors.handler import exception_handler as standardized
@@ -25,7 +25,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
     domain_error = error if isinstance(error, DomainError) else None
     if domain_error is not None:
         error = _as_api_exception(domain_error)
-    response = standardized(error, context)
+    response = standardized(error, cast(Any, context))
     if response is not None and domain_error is not None and domain_error.retry_after is not None:
         response["Retry-After"] = str(domain_error.retry_after)
     return response

@@ -62,7 +62,7 @@ class OwnPassView(View):
     """One's own pass."""
 
     permissions: ClassVar = {"get": Can.CARRY_PASS}
-    renderer_classes: ClassVar = [JSONRenderer, PNGRenderer, SVGRenderer]
+    renderer_classes = [JSONRenderer, PNGRenderer, SVGRenderer]
 
     @extend_schema(
         parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=["json", "png", "svg"])],

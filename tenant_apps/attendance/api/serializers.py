@@ -175,4 +175,4 @@ class ScanRefusalSerializer(ScanAnswerSerializer):
     """The answer to a scan that was refused: stored too, and in the shape of an error."""
 
     type = serializers.CharField()
-    errors = ErrorSerializer(many=True)
+    errors = ErrorSerializer(many=True)  # type: ignore[assignment]

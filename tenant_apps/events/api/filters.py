@@ -1,6 +1,6 @@
 """How lists of events are narrowed: an allow-list of filters, search and ordering."""
 
-from datetime import date, datetime, time, timedelta
+import datetime as dt
 from typing import Any
 
 import django_filters
@@ -23,7 +23,7 @@ class _InstantFormField(forms.CharField):
         if not text:
             return None
         try:
-            moment = parse_datetime(text.replace(" ", "+")) or datetime.fromisoformat(text)
+            moment = parse_datetime(text.replace(" ", "+")) or dt.datetime.fromisoformat(text)
             instant = to_instant(moment, current_campus().zone)
         except (ValueError, OverflowError):
             raise ValidationError("Not an ISO 8601 date and time.", code="invalid") from None
@@ -40,7 +40,7 @@ class InstantFilter(django_filters.Filter):
 
 class _DayFormField(forms.DateField):
     def clean(self, value: Any) -> Any:
-        day: date | None = super().clean(value)
+        day: dt.date | None = super().clean(value)
         if day is not None and not EARLIEST.date() <= day < LATEST.date():
             raise ValidationError("Must lie between the years 2000 and 2100.", code="out_of_range")
         return day
@@ -76,10 +76,10 @@ class EventFilter(django_filters.FilterSet):
             events = events.filter(Q(title__icontains=word) | Q(venue__icontains=word) | Q(description__icontains=word))
         return events
 
-    def on_day(self, events: QuerySet[Event], _: str, day: date) -> QuerySet[Event]:
+    def on_day(self, events: QuerySet[Event], _: str, day: dt.date) -> QuerySet[Event]:
         zone = current_campus().zone
-        begins = to_instant(datetime.combine(day, time()), zone)
-        ends = to_instant(datetime.combine(day + timedelta(days=1), time()), zone)
+        begins = to_instant(dt.datetime.combine(day, dt.time()), zone)
+        ends = to_instant(dt.datetime.combine(day + dt.timedelta(days=1), dt.time()), zone)
         return events.filter(starts_at__lt=ends, ends_at__gte=begins)
 
     def only_mine(self, events: QuerySet[Event], _: str, wanted: bool) -> QuerySet[Event]:

@@ -12,8 +12,6 @@ from shared_apps.common.clock import now
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.rules import MOST_SESSIONS, is_ongoing
 
-TEXT = {"allow_blank": True, "required": False, "validators": [PRINTABLE]}
-
 
 class SessionSerializer(serializers.ModelSerializer):
     """One time window of an event in which presence is taken."""
@@ -68,9 +66,9 @@ class EventSerializer(serializers.ModelSerializer):
 
 
 class SessionWriteSerializer(StrictSerializer):
-    """A session. Where nothing is said it opens an hour before its start, is late after 15 minutes, closes as it ends."""
+    """A session. By default it opens an hour before its start, is late after 15 minutes and closes as it ends."""
 
-    name = serializers.CharField(max_length=100, **TEXT)
+    name = serializers.CharField(max_length=100, required=False, allow_blank=True, validators=[PRINTABLE])
     starts_at = InstantField()
     ends_at = InstantField()
     opens_at = InstantField(required=False)
@@ -83,14 +81,14 @@ class EventChangeSerializer(StrictSerializer):
 
     title = serializers.CharField(max_length=200, validators=[PRINTABLE])
     description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
-    venue = serializers.CharField(max_length=200, **TEXT)
+    venue = serializers.CharField(max_length=200, required=False, allow_blank=True, validators=[PRINTABLE])
     organizer_id = IdField(required=False, help_text="Campus admins only")
 
 
 class EventCreateSerializer(EventChangeSerializer):
     """An event: with ``sessions``, or with ``starts_at`` and ``ends_at`` for a single one."""
 
-    sessions = SessionWriteSerializer(many=True, required=False, allow_empty=False, max_length=MOST_SESSIONS)
+    sessions = SessionWriteSerializer(many=True, required=False, allow_empty=False, max_length=MOST_SESSIONS)  # type: ignore[call-arg]
     starts_at = InstantField(required=False)
     ends_at = InstantField(required=False)
 

@@ -156,15 +156,12 @@ def test_named_constraints_hold_whatever_the_code_does(cast: Cast, recorded: dic
                 attendance=row, from_status="present", to_status="void", reason="", decided_at=now()
             )
         scan = Scan.objects.first()
-        for name, changes in {
-            "attendance_scan_id_once": {"scan_id": uuid4()},
-            "attendance_scan_outcome_known": {"outcome": "maybe"},
-        }.items():
-            values = {field.attname: getattr(scan, field.attname) for field in Scan._meta.fields} | changes
-            values["id"] = uuid4()
-            with pytest.raises(IntegrityError, match=name), transaction.atomic():
-                Scan.objects.create(**values)
-                Scan.objects.create(**{**values, "id": uuid4()})
+        values = {field.attname: getattr(scan, field.attname) for field in Scan._meta.fields} | {"scan_id": uuid4()}
+        Scan.objects.create(**{**values, "id": uuid4()})
+        with pytest.raises(IntegrityError, match="attendance_scan_id_once"):
+            Scan.objects.create(**{**values, "id": uuid4()})
+        with pytest.raises(IntegrityError, match="attendance_scan_outcome_known"):
+            Scan.objects.create(**{**values, "id": uuid4(), "scan_id": None, "outcome": "maybe"})
 
 
 def test_list_costs_the_same_at_one_and_at_many(cast: Cast, http: Http, recorded: dict) -> None:

@@ -15,5 +15,6 @@ class Command(BaseCommand):
         for campus in list_campuses():
             behind = "" if campus.schema_version >= code_version() else f" (behind: the code has {code_version()})"
             self.stdout.write(
-                f"{campus.code:<16} {campus.state:<13} schema {campus.schema_version}{behind}  {', '.join(campus.hosts)}"
+                f"{campus.code:<16} {campus.state:<13} schema {campus.schema_version}{behind}  "
+                f"{', '.join(campus.hosts)}"
             )

@@ -6,6 +6,7 @@ import secrets
 import time
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -64,16 +65,21 @@ class Command(BaseCommand):
 def _campus(code: str, name: str) -> CampusEntry:
     campus = find_campus(code)
     if campus is None or campus.state == "provisioning":
-        with public_context():
-            created = campus or create_campus(
-                by=None, at=now(), code=code, name=name, hosts=[f"{code.lower()}.localhost"], timezone="Asia/Manila"
-            )
-        for _ in provision(campus_id=campus.id if campus else created.pk):
+        campus_id = campus.id if campus else _create(code, name)
+        for _ in provision(campus_id=campus_id):
             pass
         campus = find_campus(code)
     if campus is None or campus.state != "ready":
         raise CommandError(f"{code} is not ready; list_campuses says why.")
     return campus
+
+
+def _create(code: str, name: str) -> UUID:
+    with public_context():
+        created = create_campus(
+            by=None, at=now(), code=code, name=name, hosts=[f"{code.lower()}.localhost"], timezone="Asia/Manila"
+        )
+    return created.pk
 
 
 def _hand_out(site: str, host: str, person: Handed, known: list[Login]) -> Login:
