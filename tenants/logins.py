@@ -21,12 +21,16 @@ ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 def prepare_database() -> None:
-    """Take from PostgreSQL's PUBLIC pseudo-role what it has by default, and make the logins that are no campus's."""
-    name = Identifier(connection.settings_dict["NAME"])
-    _run(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-    _run(SQL("REVOKE ALL ON SCHEMA public FROM PUBLIC"))
+    """Close the database to strangers, and make the logins that are no campus's."""
+    close_database()
     _ensure_login(public_login(), [PUBLIC_SCHEMA])
     _ensure_login(relay_login(), [PUBLIC_SCHEMA])
+
+
+def close_database() -> None:
+    """Take from everybody what PostgreSQL gives to everybody: connecting, temporary tables, the public schema."""
+    _run(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(Identifier(connection.settings_dict["NAME"])))
+    _run(SQL("REVOKE ALL ON SCHEMA public FROM PUBLIC"))
 
 
 def ensure_campus_login(schema: str) -> None:

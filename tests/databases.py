@@ -48,6 +48,7 @@ def use_own_database() -> None:
     _point_at(mine)
     with owner_context():
         # A copy does not inherit who may connect.
+        logins.close_database()
         schemas = Campus.objects.values_list("schema_name", flat=True)
         logins.grant_connect([public_login(), relay_login(), *map(campus_login, schemas)])
     registry.forget()

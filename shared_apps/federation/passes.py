@@ -1,8 +1,8 @@
 """Passes: ``EAS1.<payload>.<signature>``, Ed25519, readable offline by any scanner of any campus.
 
 The payload is 42 bytes, big-endian, in base64url without padding: campus id (16), person id (16), key id (2),
-serial (4), expiry in Unix seconds (4). No name and no student number: a QR code is seen by whoever stands near, and education data
-is sensitive personal information (RA 10173). The signature covers ``EAS1.<payload>`` as ASCII.
+serial (4), expiry in Unix seconds (4). No name and no student number: a QR code is seen by whoever stands near, and
+education data is sensitive personal information (RA 10173). The signature covers ``EAS1.<payload>`` as ASCII.
 """
 
 import base64

@@ -1,5 +1,9 @@
 """Lists are pages of 20 as ``{count, next, previous, results}``."""
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination, PageNumberPagination
 
 
@@ -18,3 +22,9 @@ class Cursor(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 100
     ordering = ("-received_at", "-id")
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValidationError, ValueError):  # a cursor that somebody made up
+            raise NotFound(self.invalid_cursor_message) from None
