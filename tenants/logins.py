@@ -6,7 +6,7 @@ outbox relay may do.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.apps import apps
 from django.conf import settings
@@ -44,16 +44,26 @@ def grant_public() -> None:
 
 
 def grant_campus(schema: str) -> None:
-    """Give a campus's login its own tables and the registry's columns that routing and passes need."""
-    login = campus_login(schema)
-    _grant_schema(schema, login, settings.TENANT_APPS)
-    _run(SQL("GRANT USAGE ON SCHEMA public TO {}").format(Identifier(login)))
+    """Give a campus's login its own tables."""
+    _grant_schema(schema, campus_login(schema), settings.TENANT_APPS)
+
+
+def grant_registry(schemas: Sequence[str]) -> None:
+    """Give the logins of those campuses the registry's columns that routing and passes need.
+
+    Locks: the registry's version. PostgreSQL refuses two grants on one table at once ("tuple concurrently updated").
+    """
+    if not schemas:
+        return
+    logins = SQL(", ").join(Identifier(campus_login(schema)) for schema in schemas)
+    _run(SQL("SELECT 1 FROM public.tenants_registryversion FOR UPDATE"))
+    _run(SQL("GRANT USAGE ON SCHEMA public TO {}").format(logins))
     for model in _models(settings.SHARED_APPS):
         columns = getattr(model, "campus_columns", ())
         if columns:
             _run(
                 SQL("GRANT SELECT ({}) ON public.{} TO {}").format(
-                    SQL(", ").join(map(Identifier, columns)), Identifier(model._meta.db_table), Identifier(login)
+                    SQL(", ").join(map(Identifier, columns)), Identifier(model._meta.db_table), logins
                 )
             )
 

@@ -18,7 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from tenants import logins, template
 from tenants.context import owner_context
-from tenants.models import Campus, CampusDomain
+from tenants.models import Campus, CampusDomain, CampusState
 from tenants.provisioning import touch_registry
 from tenants.versions import code_version
 
@@ -50,6 +50,8 @@ def migrate_public() -> list[Migration]:
             CampusDomain.objects.bulk_create(hosts, ignore_conflicts=True)
             if plan:
                 touch_registry()
+                served = Campus.objects.filter(schema_version__gt=0).exclude(state=CampusState.ARCHIVED)
+                logins.grant_registry(list(served.values_list("schema_name", flat=True)))
     return [(step.app_label, step.name) for step, _ in plan]
 
 

@@ -48,7 +48,7 @@ def provision_campus(*, campus_id: UUID, create_first_admin: CreateAdmin) -> Ite
     steps: list[tuple[str, Callable[[Campus], None]]] = [
         ("login", lambda campus: logins.ensure_campus_login(campus.schema_name)),
         ("schema", _create_schema),
-        ("grants", lambda campus: logins.grant_campus(campus.schema_name)),
+        ("grants", _grant),
         ("keys", _create_key),
     ]
     last = ("first_admin", "ready")
@@ -90,6 +90,11 @@ def _create_schema(campus: Campus) -> None:
             return  # schema and tables are made in one transaction: one is there only with the other
     template.replay(campus.schema_name)
     Campus.objects.filter(pk=campus.pk).update(schema_version=code_version())
+
+
+def _grant(campus: Campus) -> None:
+    logins.grant_campus(campus.schema_name)
+    logins.grant_registry([campus.schema_name])
 
 
 def _create_key(campus: Campus) -> None:

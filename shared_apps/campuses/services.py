@@ -58,7 +58,7 @@ def create_campus(
     try:
         with transaction.atomic():
             campus.save(force_insert=True)
-    except IntegrityError:
+    except (IntegrityError, ValidationError):  # django-tenants looks for the schema's name itself
         raise CampusExists(attr="code") from None
     _set_hosts(campus, hosts)
     touch_registry()

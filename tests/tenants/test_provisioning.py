@@ -76,6 +76,7 @@ def test_a_replayed_schema_equals_a_migrated_one_to_the_byte(database: None) -> 
             executor.migrate(executor.loader.graph.leaf_nodes())
         with owner_context():
             logins.grant_campus(migrated)
+            logins.grant_registry([migrated])
 
         assert "CREATE TABLE" in dump(migrated)
         assert dump(replayed.schema_name) == dump(migrated)

@@ -33,7 +33,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
 
 def _as_api_exception(error: DomainError) -> APIException:
     if isinstance(error, TooManyRequests):
-        return Throttled(wait=error.wait, detail=error.message)
+        return Throttled(wait=error.wait, detail=error.message, code=error.code)
     if error.status == 400 and error.attr:
         return ValidationError({error.attr: [ErrorDetail(error.message, code=error.code)]})
     exception = APIException(detail=error.message, code=error.code)
