@@ -8,7 +8,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from config.env import DEVELOPMENT, PRODUCTION, TEST, read_environment
+from config.env import DEVELOPMENT, PRODUCTION, TEST, VARIABLES, read_environment  # noqa: F401 -- printed by commands
 from config.log import logging_config
 from tenants.keys import derive_key
 

@@ -22,8 +22,8 @@ ADDED = ("events", "0099_add_colour")
 
 
 class AddColour(migrations.Migration):
-    dependencies = [("events", "0001_initial")]  # noqa: RUF012
-    operations = [migrations.AddField("event", "colour", models.CharField(max_length=10, default=""))]  # noqa: RUF012
+    dependencies = [("events", "0001_initial")]
+    operations = [migrations.AddField("event", "colour", models.CharField(max_length=10, default=""))]
 
 
 def put_hands_on(apps, schema_editor) -> None:
@@ -31,8 +31,8 @@ def put_hands_on(apps, schema_editor) -> None:
 
 
 class RunSomething(migrations.Migration):
-    dependencies = [("events", "0001_initial"), ("accounts", "0001_initial")]  # noqa: RUF012
-    operations = [migrations.RunPython(put_hands_on, migrations.RunPython.noop)]  # noqa: RUF012
+    dependencies = [("events", "0001_initial"), ("accounts", "0001_initial")]
+    operations = [migrations.RunPython(put_hands_on, migrations.RunPython.noop)]
 
 
 @pytest.fixture

@@ -100,7 +100,11 @@ def test_suspension_reaches_the_next_request_of_every_process(cast: Cast, http: 
     reactivated = http.post(f"{path}reactivate/", {"reason": "paid"}, by=cast.super_admin)
     again = http.get("auth/me/", by=cast.malimono.student)
 
-    assert (suspended.status_code, suspended.json()["state"], suspended.json()["is_active"]) == (200, "suspended", False)
+    assert (suspended.status_code, suspended.json()["state"], suspended.json()["is_active"]) == (
+        200,
+        "suspended",
+        False,
+    )
     assert error_of(refused) == error_of(sign_in) == (403, "campus_suspended")
     assert (others.status_code, reactivated.status_code, again.status_code) == (200, 200, 200)
     with public_context():
@@ -135,7 +139,10 @@ def test_hosts_and_origins_are_changed(cast: Cast, http: Http) -> None:
     )
 
     assert changed.status_code == 200, changed.content
-    assert (changed.json()["domain"], changed.json()["allowed_origins"]) == ("moved.localhost", ["https://app.example.edu"])
+    assert (changed.json()["domain"], changed.json()["allowed_origins"]) == (
+        "moved.localhost",
+        ["https://app.example.edu"],
+    )
     assert find_site("moved.localhost")[1] == find_site("move.localhost")[1]
 
 

@@ -1,0 +1,60 @@
+"""Print the page of error codes."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+from django.apps import apps
+from django.core.management.base import BaseCommand
+
+from shared_apps.common.errors import DomainError
+
+# What Django REST framework and the parsers of shared_apps.common answer by themselves.
+_FRAMEWORK: Final = (
+    (400, "parse_error", "The body is not JSON as the API accepts it."),
+    (400, "required, null, blank, invalid, max_length, min_value, …", "A field's value is unusable; `attr` names it."),
+    (400, "unknown_field", "There is no such field."),
+    (400, "read_only_field", "The field cannot be written."),
+    (400, "out_of_range", "An instant lies outside the years 2000 to 2100."),
+    (400, "identify_person", "Name the person by exactly one of pass, student_id and user_id."),
+    (400, "sessions_or_times", "Give either sessions, or starts_at and ends_at of the only one."),
+    (405, "method_not_allowed", "The path does not take this method."),
+    (406, "not_acceptable", "Nothing can be answered in the wanted form."),
+    (413, "body_too_large", "The request body is too large."),
+    (415, "unsupported_media_type", "The body is not of a kind that this path takes."),
+    (500, "error", "Something went wrong on our side. The request id helps to find it."),
+)
+
+
+class Command(BaseCommand):
+    help = "Print docs/reference/error-codes.md from the code."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(
+            "# Error codes\n\nEvery error is `{type, errors: [{code, detail, attr}]}`. A code never changes its meaning;\n"
+            "the sentence may. Printed by `manage.py print_error_codes`.\n\n"
+            "| status | code | meaning |\n| --- | --- | --- |"
+        )
+        rows = {*_FRAMEWORK, *_errors(), *_scan_codes()}
+        for status, code, detail in sorted(rows, key=lambda row: (row[0], row[1], row[2])):
+            self.stdout.write(f"| {status} | `{code}` | {detail} |")
+
+
+def _modules(name: str) -> Iterator[Any]:
+    for config in apps.get_app_configs():
+        if config.name.startswith(("tenants", "shared_apps", "tenant_apps")) and find_spec(f"{config.name}.{name}"):
+            yield import_module(f"{config.name}.{name}")
+
+
+def _errors() -> Iterator[tuple[int, str, str]]:
+    for module in _modules("errors"):
+        for error in vars(module).values():
+            if isinstance(error, type) and issubclass(error, DomainError) and "code" in vars(error):
+                yield error.status, error.code, error.detail
+
+
+def _scan_codes() -> Iterator[tuple[int, str, str]]:
+    for module in _modules("rules"):
+        for code in getattr(module, "Code", ()):
+            yield module.STATUS_OF_CODE.get(code, 422), code.value, f"{code.label} (answer to a scan)"
