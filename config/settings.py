@@ -230,7 +230,7 @@ SPECTACULAR_SETTINGS = {
         "CampusState": "tenants.models.CampusState",
         "Role": "shared_apps.accounts.roles.Role",
     },
-    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True, "docExpansion": "none"},
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True, "docExpansion": "list"},
 }
 
 CORS_ALLOWED_ORIGINS: list[str] = []  # decided per campus by tenants.cors, from the registry

@@ -8,4 +8,4 @@ class Schema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         parts = self.path.removeprefix("/api/v1/").split("/")
-        return ["/".join(part for part in parts[:2] if part and not part.startswith("{"))]
+        return [parts[0] if parts[0] == "auth" else "/".join(part for part in parts[:2] if not part.startswith("{"))]

@@ -13,8 +13,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(
-            "# Who may do what\n\nThe table in `shared_apps/accounts/roles.py`, printed by `manage.py print_permissions`.\n"
-            "Every route names one line of it, and `tests/isolation/test_matrix.py` tries every route with every role.\n\n"
+            "# Who may do what\n\n"
+            "The table in `shared_apps/accounts/roles.py`, printed by `manage.py print_permissions`.\n"
+            "Every route names one line of it; `tests/isolation/test_matrix.py` tries every route with every role.\n\n"
             f"| | everybody | {' | '.join(role.value for role in Role)} |\n| --- | --- |{' --- |' * len(Role)}"
         )
         for what in Can:

@@ -32,8 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(
-            "# Error codes\n\nEvery error is `{type, errors: [{code, detail, attr}]}`. A code never changes its meaning;\n"
-            "the sentence may. Printed by `manage.py print_error_codes`.\n\n"
+            "# Error codes\n\nEvery error is `{type, errors: [{code, detail, attr}]}`. A code never changes its\n"
+            "meaning; the sentence may. Printed by `manage.py print_error_codes`.\n\n"
             "| status | code | meaning |\n| --- | --- | --- |"
         )
         rows = {*_FRAMEWORK, *_errors(), *_scan_codes()}

@@ -1,0 +1,136 @@
+"""Processes killed at any point: no acknowledged scan lost, none counted twice, recovery by itself."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psycopg2
+import pytest
+from django.db import connection
+
+from shared_apps.accounts.models import Profile, User
+from shared_apps.common.ids import uuid7
+from tenant_apps.attendance.models import Attendance, Scan
+from tenants.context import public_context
+from tenants.models import Campus
+from tests.cast import Cast
+from tests.factories import make_event
+from tests.live import ROOT, LiveServer, environment, live_server
+
+pytestmark = pytest.mark.slow
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+def scan_under(cast: Cast, server: LiveServer, *, people: int, doors: int, harm) -> None:
+    """Scan everybody at every door, each scan repeated until it is answered, while ``harm`` is done; then count."""
+    site = cast.malimono
+    event = make_event(site)
+    with site.here():
+        users = [User(username=f"k{n}", student_id=f"K-{n}", role="student", password="!") for n in range(people)]
+        User.objects.bulk_create(users)
+        Profile.objects.bulk_create([Profile(user=user) for user in users])
+    acknowledged: dict[str, tuple[int, str]] = {}
+    lock, over = threading.Lock(), threading.Event()
+    trouble: list[str] = []
+
+    def door(number: int) -> None:
+        for user in random.Random(number).sample(users, people):
+            scan_id = str(uuid7())
+            body = {"event_id": str(event.pk), "user_id": str(user.pk), "scan_id": scan_id}
+            for _ in range(200):
+                status, answer = server.send(
+                    "POST", "/api/v1/events/attendance/mark_attendance/", body, host=site.host, token=site.scanner.token
+                )
+                if status in {200, 201}:
+                    with lock:
+                        acknowledged[scan_id] = (status, answer["outcome"])
+                    break
+                if status not in {0, 503}:
+                    trouble.append(f"{status} {answer}")
+                time.sleep(0.05)
+            else:
+                trouble.append("never answered")
+
+    def do_harm() -> None:
+        while not over.is_set():
+            harm()
+            time.sleep(0.1)
+
+    threads = [threading.Thread(target=door, args=(number,)) for number in range(doors)]
+    harming = threading.Thread(target=do_harm)
+    for thread in [*threads, harming]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    over.set()
+    harming.join()
+
+    assert trouble == []
+    assert len(acknowledged) == people * doors
+    with site.here():
+        stored = {str(scan_id): outcome for scan_id, outcome in Scan.objects.values_list("scan_id", "outcome")}
+        assert stored == {scan_id: outcome for scan_id, (_, outcome) in acknowledged.items()}
+        assert Attendance.objects.count() == people
+        assert Scan.objects.filter(outcome="recorded").count() == people
+
+
+def test_web_workers_killed_while_scanning(cast: Cast, tmp_path: Path) -> None:
+    with live_server(tmp_path / "web.log") as server:
+        kills = 0
+
+        def kill_one() -> None:
+            nonlocal kills
+            workers = server.workers()
+            if len(workers) == 2:
+                os.kill(random.choice(workers), signal.SIGKILL)
+                kills += 1
+                time.sleep(1)
+
+        scan_under(cast, server, people=60, doors=6, harm=kill_one)
+        assert kills >= 1
+
+
+@pytest.mark.skipif("EAS_TEST_SUPERUSER_URL" not in os.environ, reason="needs the embedded server's superuser")
+def test_database_connections_cut_while_scanning(cast: Cast, tmp_path: Path) -> None:
+    superuser = psycopg2.connect(os.environ["EAS_TEST_SUPERUSER_URL"])
+    superuser.autocommit = True
+    cuts = 0
+
+    def cut_all() -> None:
+        nonlocal cuts
+        with superuser.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = %s AND usename LIKE '%%c\\_malimono'",
+                [connection.settings_dict["NAME"]],
+            )
+            cuts += cursor.rowcount
+
+    with live_server(tmp_path / "web.log") as server:
+        scan_under(cast, server, people=60, doors=6, harm=cut_all)
+    superuser.close()
+    assert cuts >= 5
+
+
+@pytest.mark.parametrize("after", [0.0, 0.35, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8])
+def test_creating_a_campus_killed_at_any_point_goes_on(database: None, after: float) -> None:
+    code = f"KIL{WORKER.upper()}"
+    command = [sys.executable, "manage.py", "create_campus", code, "--name", "Killed", "--host", "killed.localhost"]
+    first = subprocess.Popen(command, env=environment(owner=True), cwd=ROOT, stdout=subprocess.DEVNULL)
+    time.sleep(after)
+    first.kill()
+    first.wait()
+
+    second = subprocess.run(
+        command, env=environment(owner=True), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert second.returncode == 0, second.stderr
+    with public_context():
+        assert Campus.objects.get(code=code).state == "ready"
