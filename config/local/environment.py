@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 
 def read_secrets(folder: Path) -> dict[str, str]:
@@ -49,4 +49,4 @@ def load_local_environment(root: Path) -> None:
 def without_credentials(url: str) -> str:
     """Return a database URL without user and password: for processes that never act as the owner."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{'?' * bool(parts.query)}{parts.query}"

@@ -110,8 +110,7 @@ class EmbeddedPostgres:
         made = subprocess.run(
             [
                 *self.prefix, self.binaries / "initdb", "-D", self.data, "-U", "postgres", "-A", "scram-sha-256",
-                f"--pwfile={password}", "-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-                "--locale=C", "--data-checksums",
+                f"--pwfile={password}", "-E", "UTF8", *self._locale(), "--data-checksums",
             ],
             env=child_environment({}, drop=("PG",)), cwd="/", capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -186,6 +185,11 @@ class EmbeddedPostgres:
 
     def _url(self, user: str, password: str, database: str) -> str:
         return f"postgres://{user}:{password}@/{database}?host={quote(str(self.sockets), safe='')}"
+
+    def _locale(self) -> list[str]:
+        """Sort by code point, the same on every machine; PostgreSQL 17 and newer know letters besides."""
+        builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if int(self._major()) >= 17 else []
+        return [*builtin, "--locale=C"]
 
     def _major(self) -> str:
         answer = subprocess.run(

@@ -1,0 +1,255 @@
+"""Defences, taken away one by one, and the tests that must notice.
+
+    python3 manage.py test tests/planted -m slow                    # plants each, as CI does
+    .venv/bin/python -m tests.planted.breaks > docs/planted-breaks.md
+
+Each break is a text replaced in a copy of the code; the named tests then have to fail there. A matrix that never fails
+proves nothing until a hole was dug for it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Break:
+    """One hole: in ``path``, ``old`` becomes ``new``; ``tests`` (paths, or path::name) must fail."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MATRIX = "tests/isolation/test_matrix.py"
+HOSTILE = "tests/isolation/test_hostile_input.py"
+LOGINS = "tests/isolation/test_logins.py"
+CONTEXT = "tests/tenants/test_context.py"
+SIGN_IN = "tests/shared_apps/accounts/test_sign_in.py"
+MARK = "tests/tenant_apps/attendance/test_mark_attendance.py"
+
+BREAKS = (
+    Break(
+        "every thread stands on the public site by default",
+        "tenants/postgresql/base.py",
+        "        if self.standing is None:\n            raise CampusNotSet",
+        '        if self.standing is None:\n            self.standing = Standing("public", "eas_test_public")\n'
+        "        if False:\n            raise CampusNotSet",
+        (CONTEXT,),
+    ),
+    Break(
+        "the campus may be switched inside a transaction",
+        "tenants/postgresql/base.py",
+        "        if self.in_atomic_block:\n            raise",
+        "        if False:\n            raise",
+        (CONTEXT,),
+    ),
+    Break(
+        "parked connections are not kept apart by login",
+        "tenants/postgresql/pool.py",
+        "keys = self._by_login.get(login)",
+        "keys = next(iter(self._by_login.values()), None)",
+        (CONTEXT,),
+    ),
+    Break(
+        "the campus is not left when the response is closed",
+        "tenants/middleware.py",
+        "lambda: database.stand(previous)",
+        "lambda: None",
+        (CONTEXT,),
+    ),
+    Break(
+        "public is back in reach: a campus login may read every public table",
+        "tenants/logins.py",
+        '    _run(SQL("GRANT USAGE ON SCHEMA public TO {}").format(logins))',
+        '    _run(SQL("GRANT USAGE ON SCHEMA public TO {}").format(logins))\n'
+        '    _run(SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(logins))',
+        (LOGINS,),
+    ),
+    Break(
+        "scans can be changed by the campus's login",
+        "tenant_apps/attendance/models.py",
+        '    privileges: ClassVar = ("SELECT", "INSERT")\n\n    id = models.UUIDField(primary_key=True, default=uuid7, '
+        "editable=False)\n    # The client's own id",
+        '    privileges: ClassVar = ("SELECT", "INSERT", "UPDATE", "DELETE")\n\n    id = models.UUIDField('
+        "primary_key=True, default=uuid7, editable=False)\n    # The client's own id",
+        (LOGINS,),
+    ),
+    Break(
+        "the database stays open to everybody",
+        "tenants/logins.py",
+        '    _run(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC")',
+        '    _run(SQL("GRANT ALL ON DATABASE {} TO PUBLIC")',
+        (LOGINS,),
+    ),
+    Break("cache keys without the campus", "tenants/cache.py", "eas:{owner}:", "eas:", (CONTEXT,)),
+    Break(
+        "tokens are looked up without saying where they belong",
+        "shared_apps/accounts/selectors.py",
+        'if not text.startswith(f"eas_{site_code()}_") or len(text) > 128:',
+        "if len(text) > 128:",
+        (SIGN_IN,),
+    ),
+    Break(
+        "an expired token is still one",
+        "shared_apps/accounts/selectors.py",
+        "    if expires_at <= at:\n        raise Unauthenticated\n",
+        "",
+        (SIGN_IN,),
+    ),
+    Break(
+        "a deactivated person's token is still one",
+        "shared_apps/accounts/services/users.py",
+        'if changed & {"role", "is_active", "password"}:',
+        "if False:",
+        (SIGN_IN,),
+    ),
+    Break(
+        "the campus's state is not asked at authentication",
+        "shared_apps/accounts/selectors.py",
+        "    if campus:\n        confirm_served(state, schema_version)\n",
+        "",
+        ("tests/shared_apps/campuses/test_campuses.py",),
+    ),
+    Break(
+        "another campus may be named",
+        "tenants/middleware.py",
+        "    if campus is None or not campus.is_named(str(named)):\n        raise CampusMismatch",
+        "    return",
+        (HOSTILE,),
+    ),
+    Break(
+        "X-Forwarded-Host chooses the campus",
+        "tenants/hosts.py",
+        'raw = request.META.get("HTTP_HOST")',
+        'raw = request.META.get("HTTP_X_FORWARDED_HOST") or request.META.get("HTTP_HOST")',
+        (HOSTILE,),
+    ),
+    Break(
+        "hosts are matched by their end",
+        "tenants/hosts.py",
+        "    return host or None",
+        '    return host if host.count(".") < 2 else ".".join(host.split(".")[-2:]) or None',
+        (HOSTILE,),
+    ),
+    Break(
+        "a route without permission",
+        "shared_apps/accounts/api/permissions.py",
+        "if what is None or not may(user.role, what):",
+        "if False:",
+        (MATRIX,),
+    ),
+    Break(
+        "students may list people",
+        "shared_apps/accounts/roles.py",
+        "    Can.LIST_PEOPLE: _STAFF,",
+        "    Can.LIST_PEOPLE: _EVERYBODY,",
+        ("tests/shared_apps/accounts/test_users.py",),
+    ),
+    Break(
+        "an unscoped queryset: everybody's attendance",
+        "tenant_apps/attendance/selectors.py",
+        "    if user.role == Role.CAMPUS_ADMIN:\n        return rows\n    mine",
+        "    return rows\n    mine",
+        ("tests/tenant_apps/attendance/test_attendance.py",),
+    ),
+    Break(
+        "drafts are shown",
+        "tenant_apps/events/selectors.py",
+        "published = ~Q(status=EventStatus.DRAFT)",
+        "published = Q()",
+        ("tests/tenant_apps/events/test_events.py",),
+    ),
+    Break(
+        "unknown fields are ignored",
+        "shared_apps/common/api/serializers.py",
+        "        if problems:\n            raise ValidationError(problems)",
+        "        if False:\n            raise ValidationError(problems)",
+        (MARK,),
+    ),
+    Break(
+        "NUL and surrogates pass",
+        "shared_apps/common/api/parsers.py",
+        "            _walk(value, MAX_DEPTH)\n        return value",
+        "            pass\n        return value",
+        (HOSTILE,),
+    ),
+    Break(
+        "a student marks themselves",
+        "tenant_apps/attendance/api/views.py",
+        "            raise ProofRequired\n",
+        '            data |= {"method": "user", "value": str(user.pk)}\n',
+        (MARK,),
+    ),
+    Break(
+        "any signature will do",
+        "shared_apps/federation/passes.py",
+        "    except InvalidSignature:\n        raise ForgedPass from None",
+        "    except InvalidSignature:\n        pass",
+        ("tests/shared_apps/federation/test_passes.py",),
+    ),
+    Break(
+        "a replaced pass is still one",
+        "tenant_apps/attendance/rules.py",
+        "claim.serial is not None and claim.serial != person.pass_serial",
+        "False",
+        ("tests/tenant_apps/attendance/test_rules.py",),
+    ),
+    Break(
+        "check, then save: no unique (session, person), and nobody who minds",
+        "tenant_apps/attendance/services/recording.py",
+        "        ON CONFLICT (session_id, user_id) DO UPDATE",
+        "        ON CONFLICT (session_id, user_id, id) DO UPDATE",
+        ("tests/tenant_apps/attendance/test_races.py",),
+    ),
+    Break(
+        "the writing statement does not look at the event again",
+        "tenant_apps/attendance/services/recording.py",
+        "         WHERE e.id = %(event_id)s AND e.status = 'published'\n",
+        "         WHERE e.id = %(event_id)s\n",
+        ("tests/tenant_apps/attendance/test_recheck.py",),
+    ),
+    Break(
+        "a task without a campus runs in public",
+        "config/celery.py",
+        '        if name == "public":',
+        '        if not name or name == "public":',
+        ("tests/config/test_celery.py",),
+    ),
+    Break(
+        "tries are counted after the password was looked at",
+        "shared_apps/accounts/services/tokens.py",
+        "        _count_try(key=key, anywhere=anywhere, at=at)",
+        "        pass",
+        (SIGN_IN,),
+    ),
+    Break(
+        "the relay forgets its lock",
+        "shared_apps/outbox/services.py",
+        " FOR NO KEY UPDATE SKIP LOCKED",
+        "",
+        ("tests/shared_apps/outbox/test_relay.py",),
+    ),
+)
+
+
+def page() -> str:
+    """Return docs/planted-breaks.md."""
+    rows = "\n".join(
+        f"| {planted.name} | `{planted.path}` | {', '.join(f'`{test}`' for test in planted.tests)} |"
+        for planted in BREAKS
+    )
+    return (
+        "# Planted breaks\n\n"
+        "A test that never fails proves nothing. Each line is a defence that is taken away in a copy of the code\n"
+        "(`tests/planted/breaks.py`); the tests named beside it then fail. CI plants all of them with every run:\n"
+        "`python3 manage.py test tests/planted -m slow`. A break that nobody notices fails the run.\n\n"
+        f"Result of the last run before this page was printed: {len(BREAKS)} planted, {len(BREAKS)} noticed.\n\n"
+        f"| taken away | in | noticed by |\n| --- | --- | --- |\n{rows}\n"
+    )
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(page())
