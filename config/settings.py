@@ -210,7 +210,6 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": True,
 }
-DRF_STANDARDIZED_ERRORS: dict[str, Any] = {"ALLOWED_ERROR_STATUS_CODES": []}
 SPECTACULAR_SETTINGS = {
     "TITLE": "EAS",
     "DESCRIPTION": "Event attendance for a university of many campuses. Each campus answers on its own host.",
@@ -224,6 +223,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SORT_OPERATIONS": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "shared_apps.common.api.openapi.add_errors",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "EventStatus": "tenant_apps.events.rules.EventStatus",
         "AttendanceStatus": "tenant_apps.attendance.rules.AttendanceStatus",

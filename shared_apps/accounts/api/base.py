@@ -2,7 +2,9 @@
 
 from typing import Any, ClassVar, cast
 
+from django_filters.filterset import FilterSet
 from rest_framework import status
+from rest_framework.pagination import BasePagination
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +13,7 @@ from rest_framework.viewsets import ViewSetMixin
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Can
+from shared_apps.common.api.pagination import Pages
 from shared_apps.idempotency.services import answer_once
 from tenants.middleware import confirm_name
 
@@ -19,6 +22,9 @@ class View(APIView):
     """``permissions`` maps each action (viewset) or lower-case method (plain view) to what it lets people do."""
 
     permissions: ClassVar[dict[str, Can]] = {}
+    # For the API's description: how ``answer_list`` pages and filters.
+    pagination_class: type[BasePagination] | None = Pages
+    filterset_class: type[FilterSet] | None = None
     # A view with an idempotency key of its own (scan_id) says False.
     takes_idempotency_key: ClassVar[bool] = True
 

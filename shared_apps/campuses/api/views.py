@@ -31,7 +31,6 @@ class CampusViewSet(ViewSet):
 
     queryset = list_registry()
     serializer_class = CampusSerializer
-    pagination_class = Pages
     lookup_value_converter = "uuid"
     permissions: ClassVar = dict.fromkeys(
         ("list", "retrieve", "create", "partial_update", "suspend", "reactivate", "archive"), Can.MANAGE_CAMPUSES

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from shared_apps.accounts.api.base import ViewSet, actor
 from shared_apps.accounts.roles import Can, may
 from shared_apps.common.api.lists import answer_cursor_list, answer_list
+from shared_apps.common.api.pagination import Cursor
 from shared_apps.common.clock import now
 from tenant_apps.attendance.api.filters import AttendanceFilter, ScanFilter
 from tenant_apps.attendance.api.serializers import (
@@ -111,7 +112,7 @@ class AttendanceViewSet(ViewSet):
         return Response(AttendanceSerializer(attendance, context={"request": request}).data)
 
     @extend_schema(responses=ScanSerializer(many=True), filters=True)
-    @action(detail=False, filterset_class=ScanFilter)
+    @action(detail=False, filterset_class=ScanFilter, pagination_class=Cursor)
     def scans(self, request: Request) -> Response:
         """Read the scan log, refusals included, newest first, by cursor."""
         rows = list_scans(actor(request))

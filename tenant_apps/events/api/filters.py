@@ -36,6 +36,7 @@ class InstantFilter(django_filters.Filter):
     """Filter by an instant."""
 
     field_class = _InstantFormField
+    openapi_format = "date-time"
 
 
 class _DayFormField(forms.DateField):
@@ -50,6 +51,7 @@ class DayFilter(django_filters.Filter):
     """Filter by a day of the campus."""
 
     field_class = _DayFormField
+    openapi_format = "date"
 
 
 class EventFilter(django_filters.FilterSet):

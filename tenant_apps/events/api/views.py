@@ -103,8 +103,9 @@ class EventViewSet(ViewSet):
 
 
 class SessionListView(View):
-    """The sessions of one event."""
+    """The sessions of one event: few enough for one page."""
 
+    pagination_class = None
     permissions: ClassVar = {"get": Can.READ_EVENTS, "post": Can.MANAGE_EVENTS}
 
     @extend_schema(operation_id="events_events_sessions_list", responses=SessionSerializer(many=True))
