@@ -44,7 +44,7 @@ def dump(schema: str) -> str:
     settings = connection.settings_dict
     with owner_context():
         params = connection.get_connection_params()
-    text = subprocess.run(
+    dumped = subprocess.run(
         [*prefix, os.path.join(os.environ.get("EAS_PG_BIN_DIR", ""), "pg_dump"), "--schema-only", "-n", schema],
         env={
             **os.environ,
@@ -55,11 +55,14 @@ def dump(schema: str) -> str:
             "PGPASSWORD": params["password"],
         },
         cwd="/",
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
-    ).stdout
-    text = re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)
+    )
+    if "server version mismatch" in dumped.stderr:
+        pytest.skip("the pg_dump of this machine is older than the server that DATABASE_URL names")
+    assert dumped.returncode == 0, dumped.stderr
+    text = re.sub(r"^\\(un)?restrict .*$", "", dumped.stdout, flags=re.MULTILINE)
     return text.replace(campus_login(schema), "LOGIN").replace(schema, "SCHEMA")
 
 
