@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -35,7 +35,8 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     failures: int = 0
     not_before: float = 0.0
-    started_at: float = field(default=0.0)
+    started_at: float = 0.0
+    created: float = 0.0
 
 
 class Supervisor:
@@ -63,6 +64,7 @@ class Supervisor:
         for child in self.children:
             process = child.process
             if process is not None and process.poll() is not None:
+                _end_session(process.pid, child.created)  # workers that outlived their parent would share its port
                 lived = time.monotonic() - child.started_at
                 child.failures = 0 if lived > 30 else child.failures + 1
                 pause = min(_LONGEST_PAUSE, 0.5 * 2**child.failures) if child.failures else 0.0
@@ -84,8 +86,9 @@ class Supervisor:
                 process.wait(child.grace)
             except subprocess.TimeoutExpired:
                 say(f"{child.name} does not end; killing it")
-                _kill_tree(process.pid)
+                process.kill()
                 process.wait()
+            _end_session(process.pid, child.created)
         self.run_file.unlink(missing_ok=True)
 
     def end_leftovers(self) -> None:
@@ -110,22 +113,21 @@ class Supervisor:
                 preexec_fn=_die_with_parent,
             )
         child.started_at = time.monotonic()
+        child.created = time.time() - 1
         self._write_run_file()
 
     def _write_run_file(self) -> None:
         entries = []
         for child in self.children:
             if child.process is not None:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    created = psutil.Process(child.process.pid).create_time()
-                    entries.append(
-                        {
-                            "name": child.name,
-                            "pid": child.process.pid,
-                            "created": created,
-                            "signal": int(child.stop_signal),
-                        }
-                    )
+                entries.append(
+                    {
+                        "name": child.name,
+                        "pid": child.process.pid,
+                        "created": child.created,
+                        "signal": int(child.stop_signal),
+                    }
+                )
         self.run_file.parent.mkdir(parents=True, exist_ok=True)
         self.run_file.write_text(json.dumps(entries))
 
@@ -151,21 +153,22 @@ def _die_with_parent() -> None:
 def _end_leftover(name: str, pid: int, created: float, stop_signal: signal.Signals) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        if abs(process.create_time() - created) > 1:
+        if not created <= process.create_time() <= created + 5:
             return  # the number belongs to somebody else by now
         say(f"ending {name}, left over from a run that was killed")
         process.send_signal(stop_signal)
         try:
             process.wait(15)
         except psutil.TimeoutExpired:
-            _kill_tree(pid)
+            process.kill()
+    _end_session(pid, created)
 
 
-def _kill_tree(pid: int) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        parent = psutil.Process(pid)
-        for process in [*parent.children(recursive=True), parent]:
-            with contextlib.suppress(psutil.NoSuchProcess):
+def _end_session(leader: int, created: float) -> None:
+    """Kill what is left of the session that ``leader`` began at ``created`` (Unix seconds): its workers."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            if process.pid != leader and os.getsid(process.pid) == leader and process.create_time() >= created:
                 process.kill()
 
 

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -90,12 +91,30 @@ def test_what_dies_is_started_again_and_what_lives_is_stopped(tmp_path: Path) ->
     assert not (tmp_path / "run.json").exists()
 
 
+def test_workers_that_outlive_their_parent_are_ended(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "run.json")
+    code = "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    parent = child(tmp_path, "-c", f"{code}; print(p.pid, flush=True); time.sleep(600)")
+    supervisor.start(parent)
+    assert parent.process is not None
+    until = time.monotonic() + 10
+    while not (text := (tmp_path / "log").read_text()) and time.monotonic() < until:
+        time.sleep(0.05)
+    worker = psutil.Process(int(text))
+    parent.process.kill()
+
+    supervisor.watch(1)
+    supervisor.stop()
+
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+
+
 def test_leftovers_of_a_killed_supervisor_are_ended_and_strangers_are_not(tmp_path: Path) -> None:
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     created = psutil.Process(left.pid).create_time()
     (tmp_path / "run.json").write_text(
-        f'[{{"name": "left", "pid": {left.pid}, "created": {created}, "signal": 15}},'
+        f'[{{"name": "left", "pid": {left.pid}, "created": {created - 1}, "signal": 15}},'
         f' {{"name": "other", "pid": {stranger.pid}, "created": {created - 1000}, "signal": 15}}]'
     )
 
