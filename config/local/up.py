@@ -4,6 +4,7 @@ import argparse
 import fcntl
 import http.client
 import json
+import os
 import shutil
 import signal
 import socket
@@ -32,6 +33,10 @@ def main(root: Path, arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.stopping.set())
     try:
+        if options.reset and os.environ.get("DATABASE_URL"):
+            raise SystemExit(
+                "--reset deletes the embedded data; the database that DATABASE_URL names is yours to empty."
+            )
         supervisor.end_leftovers()
         if options.reset:
             _reset(folder)

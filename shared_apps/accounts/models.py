@@ -11,8 +11,7 @@ from django.db.models.functions import Lower
 
 from shared_apps.accounts.roles import Role
 from shared_apps.common.ids import uuid7
-
-PRINTABLE = RegexValidator(r"\A[^\x00-\x1f\x7f]*\Z", "Control characters are not allowed.", "control_characters")
+from shared_apps.common.text import PRINTABLE
 
 
 class User(AbstractBaseUser):

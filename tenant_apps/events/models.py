@@ -6,8 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from shared_apps.accounts.models import PRINTABLE
 from shared_apps.common.ids import uuid7
+from shared_apps.common.text import PRINTABLE
 from tenant_apps.events.rules import EventStatus, Instants
 
 

@@ -30,10 +30,12 @@ class View(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method not in SAFE_METHODS and isinstance(request.data, dict):
-            named = request.data.pop("campus_id", None) if "campus_id" in request.data else None
-            if named is not None:
-                confirm_name(named, request._request.campus)  # type: ignore[attr-defined]
+        if request.method not in SAFE_METHODS and isinstance(request.data, dict) and "campus_id" in request.data:
+            confirm_name(request.data["campus_id"], request._request.campus)  # type: ignore[attr-defined]
+            # It has said what it had to say; no serializer knows it.
+            request._full_data = {  # type: ignore[attr-defined]
+                name: value for name, value in request.data.items() if name != "campus_id"
+            }
         key = request.headers.get("Idempotency-Key")
         if key and self.takes_idempotency_key and request.method not in SAFE_METHODS and request.user:
             self._answer_once(request, key)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.parsers import MultiPartParser
@@ -27,10 +28,13 @@ class LimitedMultiPartParser(MultiPartParser):
     """Refuses by the announced length, before anything is read."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        length = parser_context["request"].META.get("CONTENT_LENGTH") or 0
-        if int(length) > settings.IMPORT_LIMIT + 10_000:  # the parts around the file
+        length = str(parser_context["request"].META.get("CONTENT_LENGTH") or 0)
+        if not length.isdecimal() or int(length) > settings.IMPORT_LIMIT + 10_000:  # the parts around the file
             raise BodyTooLarge(f"A roster file has at most {settings.IMPORT_LIMIT} bytes.")
-        return super().parse(stream, media_type, parser_context)
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RequestDataTooBig:
+            raise BodyTooLarge("The fields beside the file are too large.") from None
 
 
 class RowResultSerializer(serializers.Serializer):

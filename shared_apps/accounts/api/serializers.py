@@ -4,9 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from shared_apps.accounts.models import PRINTABLE, AccessToken, Profile, User
+from shared_apps.accounts.models import AccessToken, Profile, User
 from shared_apps.accounts.roles import Role
 from shared_apps.common.api.serializers import InstantField, StrictModelSerializer, StrictSerializer
+from shared_apps.common.text import PRINTABLE
 
 
 class LoginSerializer(StrictSerializer):

@@ -83,12 +83,6 @@ class CampusCreateSerializer(CampusChangeSerializer):
     first_admin = FirstAdminSerializer(required=False)
 
 
-class ReasonSerializer(StrictSerializer):
-    """Why."""
-
-    reason = serializers.CharField(max_length=500)
-
-
 class OwnCampusSerializer(serializers.Serializer):
     """A campus as its own people see it."""
 

@@ -17,10 +17,10 @@ from shared_apps.campuses.api.serializers import (
     CampusCreateSerializer,
     CampusSerializer,
     OwnCampusSerializer,
-    ReasonSerializer,
 )
 from shared_apps.campuses.selectors import get_campus, list_registry
 from shared_apps.common.api.pagination import Pages
+from shared_apps.common.api.serializers import ReasonSerializer
 from shared_apps.common.clock import now
 from tenants.context import current_campus
 from tenants.errors import CampusNotFound

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from shared_apps.common.clock import EARLIEST, LATEST
+from shared_apps.common.text import PRINTABLE
 
 _MOST_UNKNOWN: Final = 20
 
@@ -68,6 +69,12 @@ class InstantField(serializers.DateTimeField):
         if not EARLIEST <= moment < LATEST:
             self.fail("out_of_range")
         return moment
+
+
+class ReasonSerializer(StrictSerializer):
+    """Why somebody did what cannot be undone without a trace."""
+
+    reason = serializers.CharField(max_length=500, validators=[PRINTABLE])
 
 
 class StrictModelSerializer(StrictMixin, serializers.ModelSerializer):

@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from shared_apps.accounts.models import PRINTABLE
 from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
+from shared_apps.common.text import PRINTABLE
 from shared_apps.federation.passes import LONGEST
 from tenant_apps.attendance.models import Attendance, Scan
 from tenant_apps.attendance.rules import AttendanceStatus, Code, Direction, Method, Outcome
@@ -100,12 +100,6 @@ class AttendanceSerializer(serializers.ModelSerializer):
 
     def get_cross_campus_attendance(self, attendance: Attendance) -> bool:
         return False
-
-
-class ReasonSerializer(StrictSerializer):
-    """Why."""
-
-    reason = serializers.CharField(max_length=500, validators=[PRINTABLE])
 
 
 class AnsweredScanSerializer(serializers.Serializer):

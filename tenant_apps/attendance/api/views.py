@@ -12,12 +12,12 @@ from shared_apps.accounts.api.base import ViewSet, actor
 from shared_apps.accounts.roles import Can, may
 from shared_apps.common.api.lists import answer_cursor_list, answer_list
 from shared_apps.common.api.pagination import Cursor
+from shared_apps.common.api.serializers import ReasonSerializer
 from shared_apps.common.clock import now
 from tenant_apps.attendance.api.filters import AttendanceFilter, ScanFilter
 from tenant_apps.attendance.api.serializers import (
     AttendanceSerializer,
     MarkAttendanceSerializer,
-    ReasonSerializer,
     ScanAnswerSerializer,
     ScanRefusalSerializer,
     ScanSerializer,

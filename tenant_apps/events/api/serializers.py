@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from shared_apps.accounts.models import PRINTABLE
 from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
 from shared_apps.common.clock import now
+from shared_apps.common.text import PRINTABLE
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.rules import MOST_SESSIONS, is_ongoing
 
@@ -102,9 +102,3 @@ class EventCreateSerializer(EventChangeSerializer):
         if single:
             attrs["sessions"] = [single]
         return attrs
-
-
-class CancelSerializer(StrictSerializer):
-    """Why it is called off."""
-
-    reason = serializers.CharField(max_length=500, validators=[PRINTABLE])

@@ -12,11 +12,11 @@ from rest_framework.response import Response
 from shared_apps.accounts.api.base import View, ViewSet, actor
 from shared_apps.accounts.roles import Can
 from shared_apps.common.api.lists import answer_list
+from shared_apps.common.api.serializers import ReasonSerializer
 from shared_apps.common.clock import now
 from tenant_apps.events import services
 from tenant_apps.events.api.filters import EventFilter
 from tenant_apps.events.api.serializers import (
-    CancelSerializer,
     EventChangeSerializer,
     EventCreateSerializer,
     EventSerializer,
@@ -92,11 +92,11 @@ class EventViewSet(ViewSet):
         services.complete_event(by=actor(request), at=now(), event_id=pk)
         return _answer(request, pk)
 
-    @extend_schema(request=CancelSerializer, responses=EventSerializer)
+    @extend_schema(request=ReasonSerializer, responses=EventSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: UUID) -> Response:
         """Call a published event off, with a reason; what was recorded stays."""
-        body = CancelSerializer(data=request.data)
+        body = ReasonSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         services.cancel_event(by=actor(request), at=now(), event_id=pk, reason=body.validated_data["reason"])
         return _answer(request, pk)

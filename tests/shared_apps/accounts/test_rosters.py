@@ -225,6 +225,18 @@ def test_a_file_over_the_limit_is_413(cast: Cast, http: Http, settings) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, "body_too_large")
 
 
+def test_a_campus_named_in_the_form_is_an_assertion_too(cast: Cast, http: Http) -> None:
+    own = hand_in(http, cast.malimono, TWO.encode(), campus_id="MALIMONO")
+    other = hand_in(http, cast.malimono, TWO.encode(), campus_id="DELCARMEN")
+    huge = hand_in(http, cast.malimono, TWO.encode(), mapping="x" * 2_000_000)
+
+    assert own.status_code == 202
+    assert (other.status_code, other.json()["errors"][0]["code"]) == (403, "campus_mismatch")
+    assert (huge.status_code, huge.json()["errors"][0]["code"]) == (413, "body_too_large")
+    with cast.malimono.here():
+        assert RosterImport.objects.count() == 1
+
+
 def test_progress_is_shown_and_the_other_campus_sees_nothing(cast: Cast, http: Http) -> None:
     queued = hand_in(http, cast.malimono, TWO.encode()).json()
     path = f"accounts/imports/{queued['id']}/"
