@@ -149,13 +149,18 @@ CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
 CELERY_TASK_DEFAULT_QUEUE = "default"
 # Only the provisioning worker holds the owner's credentials.
-CELERY_TASK_ROUTES = {"shared_apps.campuses.tasks.*": {"queue": "provisioning"}}
+CELERY_TASK_ROUTES = {"shared_apps.campuses.tasks.provision_pending_campuses": {"queue": "provisioning"}}
 CELERY_BEAT_SCHEDULE = {
     "provision-pending-campuses": {
         "task": "shared_apps.campuses.tasks.provision_pending_campuses",
         "schedule": 2.0,
         # A late one is worth nothing: the next is already due.
         "options": {"headers": {"campus": "public"}, "expires": 2.0},
+    },
+    "tidy-every-site": {
+        "task": "shared_apps.campuses.tasks.tidy_every_site",
+        "schedule": 3600.0,
+        "options": {"headers": {"campus": "public"}, "expires": 3600.0},
     },
 }
 CACHES = {

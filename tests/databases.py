@@ -51,7 +51,7 @@ def use_own_database() -> None:
         logins.close_database()
         schemas = Campus.objects.values_list("schema_name", flat=True)
         logins.grant_connect([public_login(), relay_login(), *map(campus_login, schemas)])
-    registry.forget()
+    clean()  # making the campuses of the template left traces
 
 
 def clean() -> None:

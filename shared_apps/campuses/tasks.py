@@ -1,11 +1,21 @@
-"""The provisioning worker: the only process besides migrations that holds the owner's credentials."""
+"""What the registry does later: making campuses, and keeping every site tidy.
+
+``provision_pending_campuses`` has a queue of its own: its worker is the only process besides migrations that holds the
+owner's credentials.
+"""
 
 import logging
 
 from celery import shared_task
 
+from shared_apps.accounts.services.tokens import forget_old_sign_ins
 from shared_apps.campuses.services import list_pending, provision
+from shared_apps.common.clock import now
+from shared_apps.idempotency.services import forget_old_answers
+from shared_apps.outbox.services import forget_finished_messages
 from tenants.errors import WrongCampusState
+from tenants.models import CampusState
+from tenants.registry import list_campuses
 
 logger = logging.getLogger("eas.tasks")
 
@@ -25,3 +35,21 @@ def provision_pending_campuses() -> None:
             continue
         except Exception:
             logger.exception("campus_provisioning_failed")
+
+
+@shared_task
+def tidy_every_site() -> None:
+    """Send ``tidy_site`` to the public site and to every campus that is served. Beat calls it; what gets lost is done
+    the next time.
+    """
+    ready = [campus.code for campus in list_campuses() if campus.state == CampusState.READY]
+    for site in ["public", *ready]:
+        tidy_site.apply_async(headers={"campus": site}, expires=3600)
+
+
+@shared_task
+def tidy_site() -> None:
+    """Delete what has served its time here: expired sign-ins, old answers, messages that are done."""
+    at = now()
+    count = forget_old_sign_ins(at=at) + forget_old_answers(at=at) + forget_finished_messages(at=at)
+    logger.info("site_tidied", extra={"count": count})

@@ -5,7 +5,8 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -14,6 +15,7 @@ from django.db import transaction
 from shared_apps.idempotency.errors import InvalidKey, KeyReused
 from shared_apps.idempotency.models import StoredAnswer
 
+KEPT_FOR: Final = timedelta(days=3)
 _KEY = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
 
@@ -50,6 +52,12 @@ def answer_once(
         text = json.dumps(body, cls=DjangoJSONEncoder)
         StoredAnswer.objects.filter(pk=mine.pk).update(status=status, body=text)
         return Answer(status, json.loads(text)), False
+
+
+def forget_old_answers(*, at: datetime) -> int:
+    """Delete answers that nobody retries for any more; return how many."""
+    deleted, _ = StoredAnswer.objects.filter(created_at__lt=at - KEPT_FOR).delete()
+    return deleted
 
 
 def _fingerprint(operation: str, content: Any) -> bytes:

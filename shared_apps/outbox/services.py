@@ -23,6 +23,7 @@ logger = logging.getLogger("eas.outbox")
 
 LEASE: Final = timedelta(seconds=60)
 MOST_ATTEMPTS: Final = 8
+KEPT_FOR: Final = timedelta(days=7)
 _BATCH: Final = 100
 
 Publish = Callable[[str, str, UUID, dict[str, Any]], None]
@@ -50,6 +51,12 @@ def claim_message(*, message_id: UUID) -> bool:
 def finish_message(*, message_id: UUID, at: datetime, error: str = "") -> None:
     """Mark the message done, in the transaction of its effect."""
     OutboxMessage.objects.filter(pk=message_id).update(finished_at=at, error=error[:500])
+
+
+def forget_finished_messages(*, at: datetime) -> int:
+    """Delete messages that were done a week ago; return how many. Those that were given up stay, to be looked at."""
+    deleted, _ = OutboxMessage.objects.filter(finished_at__lt=at - KEPT_FOR).delete()
+    return deleted
 
 
 def relay_due_messages(*, campuses: Iterable[CampusEntry], at: datetime, publish: Publish) -> int:

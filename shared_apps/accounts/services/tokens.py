@@ -13,7 +13,7 @@ from django.db import transaction
 from shared_apps.accounts.errors import TooManySignIns, WrongCredentials
 from shared_apps.accounts.models import AccessToken, SignInName, SignInTry, User
 from shared_apps.accounts.roles import Role
-from shared_apps.accounts.rules import fold_name, is_forgotten, wait_after
+from shared_apps.accounts.rules import FORGET_FAILURES_AFTER, fold_name, is_forgotten, wait_after
 from shared_apps.audit.services import record_action
 from tenants.context import site_code
 from tenants.keys import digest
@@ -84,6 +84,13 @@ def revoke_tokens(*, user: User, at: datetime, token_id: UUID | None = None) -> 
             at=at, by=user, action="user.signed_out", target_type="user", target_id=user.pk, changes={"tokens": ended}
         )
     return ended
+
+
+def forget_old_sign_ins(*, at: datetime) -> int:
+    """Delete tokens that have expired and failures that no longer count; return how many."""
+    tokens, _ = AccessToken.objects.filter(expires_at__lte=at).delete()
+    tries, _ = SignInTry.objects.filter(last_failed_at__lt=at - FORGET_FAILURES_AFTER).delete()
+    return tokens + tries
 
 
 @transaction.atomic
