@@ -217,7 +217,17 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "EAS",
-    "DESCRIPTION": "Event attendance for a university of many campuses. Each campus answers on its own host.",
+    "DESCRIPTION": (
+        "Event attendance for a university of many campuses. Each campus answers on its own host; the host chooses the "
+        "campus, and nothing else does.\n\n"
+        "**A first attendance** (on a campus's host)\n\n"
+        "1. *auth/login*: sign in as the gate, copy the token.\n"
+        "2. *Authorize*: enter `Token eas_…`.\n"
+        "3. *events/events* with `ongoing=true`: copy the event's id.\n"
+        '4. *events/attendance/mark_attendance*: `{"event_id": "…", "student_id": "2024-00001"}`. It answers 201; '
+        "again, 200 with the first record.\n\n"
+        "A student's own pass is at *accounts/users/me/pass*, as JSON, PNG or SVG."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

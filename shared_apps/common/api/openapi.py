@@ -35,6 +35,10 @@ class Schema(AutoSchema):
         parts = self.path.removeprefix("/api/v1/").split("/")
         return [parts[0] if parts[0] == "auth" else "/".join(part for part in parts[:2] if not part.startswith("{"))]
 
+    def get_summary(self) -> str:
+        """Return the first sentence of the action's docstring, for lists of operations."""
+        return self.get_description().split("\n", 1)[0].split(". ", 1)[0].rstrip(".")
+
     def _get_filter_parameters(self) -> list[dict[str, Any]]:
         """Describe what ``answer_list`` narrows by: the view's filter set."""
         filters = getattr(self.view, "filterset_class", None)
