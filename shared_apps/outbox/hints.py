@@ -7,12 +7,12 @@ from typing import Final
 
 import redis
 from django.conf import settings
+from django.db import connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 logger = logging.getLogger("eas.outbox")
 
-_KEY: Final = "eas:outbox:hints"
 _MOST_HINTS: Final = 10_000
 _REST_SECONDS: Final = 5.0
 _rest_until = 0.0
@@ -24,7 +24,7 @@ def send_hint(site: str) -> None:
     if time.monotonic() < _rest_until:
         return
     try:
-        _client(0.25).rpush(_KEY, site)
+        _client(0.25).rpush(_key(), site)
     except redis.RedisError:
         _rest_until = time.monotonic() + _REST_SECONDS
         logger.warning("relay_hint_not_sent")
@@ -35,14 +35,19 @@ def wait_for_hints(seconds: float) -> set[str]:
     started = time.monotonic()
     try:
         client = _client(seconds + 1)
-        first = client.blpop([_KEY], timeout=seconds)
+        first = client.blpop([_key()], timeout=seconds)
         if first is None:
             return set()
-        rest = client.lpop(_KEY, _MOST_HINTS) or []
+        rest = client.lpop(_key(), _MOST_HINTS) or []
     except redis.RedisError:
         time.sleep(max(0.0, seconds - (time.monotonic() - started)))
         return set()
     return {site.decode() for site in (first[1], *rest)}
+
+
+def _key() -> str:
+    """Return the list of hints of this database: several may share one Valkey."""
+    return f"eas:{connection.settings_dict['NAME']}:outbox-hints"
 
 
 @cache

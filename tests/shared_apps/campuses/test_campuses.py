@@ -184,6 +184,23 @@ def test_a_failing_campus_does_not_stop_the_others(cast: Cast, http: Http) -> No
         assert "first_admin" in Campus.objects.get(code=f"BAD{WORKER}").provisioning_error
 
 
+def test_admins_are_created_by_command_on_their_own_site_only(
+    cast: Cast, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EAS_ADMIN_PASSWORD", "a-long-enough-secret")
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "a-long-enough-secret")
+    call_command("create_campus_admin", "malimono", "--username", "tita", "--noinput")
+    call_command("createsuperuser", "--username", "sol2", "--email", "sol2@example.edu", "--noinput")
+
+    def sign_in(name: str, at) -> int:
+        return http.post("auth/login/", {"username": name, "password": "a-long-enough-secret"}, at=at).status_code
+
+    assert [sign_in("tita", at) for at in (cast.malimono, cast.delcarmen, "localhost")] == [200, 401, 401]
+    assert [sign_in("sol2", at) for at in (cast.malimono, cast.delcarmen, "localhost")] == [401, 401, 200]
+    with pytest.raises(CommandError, match="name_taken"):
+        call_command("create_campus_admin", "malimono", "--username", "ana", "--noinput")
+
+
 def test_the_same_by_command(cast: Cast, capsys) -> None:
     code = f"CMD{WORKER}"
     call_command("create_campus", code, "--name", "Command", "--host", "cmd.localhost")
