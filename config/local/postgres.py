@@ -83,7 +83,7 @@ class EmbeddedPostgres:
 
     def start(self, supervisor: Supervisor) -> None:
         """Make the cluster if needed, start it under ``supervisor``, and make owner and database."""
-        if not (self.data / "PG_VERSION").is_file():
+        if not self.data.is_dir():
             self._initialise()
         self._configure()
         supervisor.start(
@@ -100,24 +100,25 @@ class EmbeddedPostgres:
         self._prepare()
 
     def _initialise(self) -> None:
-        shutil.rmtree(self.data, ignore_errors=True)
+        draft = self.data.with_suffix(".new")  # killed on the way, it is begun again
+        shutil.rmtree(draft, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.data.mkdir(mode=0o700)
+        draft.mkdir(mode=0o700)
         if self.prefix == _DROP_ROOT:
-            os.chown(self.data, int(_NOBODY), int(_NOBODY))
+            os.chown(draft, int(_NOBODY), int(_NOBODY))
         password = self.folder / "superuser-password"
         write_private(password, self.passwords["superuser"])
         made = subprocess.run(
             [
-                *self.prefix, self.binaries / "initdb", "-D", self.data, "-U", "postgres", "-A", "scram-sha-256",
+                *self.prefix, self.binaries / "initdb", "-D", draft, "-U", "postgres", "-A", "scram-sha-256",
                 f"--pwfile={password}", "-E", "UTF8", *self._locale(), "--data-checksums",
             ],
             env=child_environment({}, drop=("PG",)), cwd="/", capture_output=True, text=True, check=False,
         )  # fmt: skip
         password.unlink()
         if made.returncode:
-            shutil.rmtree(self.data, ignore_errors=True)
             raise SystemExit(f"PostgreSQL's data folder could not be made: {made.stderr.strip()[-600:]}")
+        draft.rename(self.data)
 
     def _configure(self) -> None:
         values = {
@@ -135,8 +136,6 @@ class EmbeddedPostgres:
         if "include 'eas.conf'" not in main.read_text():
             with main.open("a") as file:
                 file.write("\ninclude 'eas.conf'\n")
-        if self.prefix == _DROP_ROOT:
-            os.chown(self.sockets, int(_NOBODY), int(_NOBODY))
 
     def _remove_stale_lock(self) -> None:
         """Remove the lock of a postmaster that was killed, where its number belongs to something else or to nothing."""

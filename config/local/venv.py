@@ -60,6 +60,8 @@ def _install_with_uv(python: Path, requirements: Path) -> bool:
     if os.environ.get("PIP_INDEX_URL") or subprocess.run(pip, stderr=subprocess.DEVNULL, check=False).returncode:
         return False  # uv does not read pip's configuration
     install: list[str | Path] = [
-        python.parent / "uv", "pip", "install", "--quiet", "--system-certs", "--python", python, "-r", requirements,
+        python.parent / "uv", "pip", "install", "--system-certs", "--python", python, "-r", requirements,
     ]  # fmt: skip
-    return subprocess.run(install, check=False, stderr=subprocess.DEVNULL).returncode == 0
+    # uv draws its progress on a terminal; elsewhere its messages would only scare, since pip comes next.
+    shown = None if sys.stderr.isatty() else subprocess.DEVNULL
+    return subprocess.run(install, check=False, stdout=shown, stderr=shown).returncode == 0
