@@ -11,7 +11,7 @@ import threading
 import time
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -119,9 +119,10 @@ def confirm_current_campus() -> None:
 
 
 def forget() -> None:
-    """Drop what is held; the next question reads the registry again."""
+    """Let the next question read the registry again. What is held serves threads that are inside a transaction."""
     global _snapshot
-    _snapshot = None
+    if _snapshot is not None:
+        _snapshot = replace(_snapshot, loaded_at=float("-inf"))
 
 
 def _reload(limit: float) -> Snapshot:
