@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection, connections, transaction
 
 from shared_apps.accounts.models import User
+from tenants import registry
 from tenants.context import campus_context, current_campus, public_context
 from tenants.errors import CampusNotSet, CampusSwitchInTransaction
 from tenants.models import Campus
@@ -102,6 +103,14 @@ def test_cache_keys_carry_the_campus(cast: Cast) -> None:
         assert cache.get(key) == "malimono"
     with public_context():
         assert cache.get(key) is None
+
+
+def test_the_registry_can_be_asked_inside_a_transaction_even_when_it_has_changed(cast: Cast) -> None:
+    with cast.malimono.here(), transaction.atomic():
+        registry.forget()
+
+        assert registry.find_campus("DELCARMEN") == cast.delcarmen.campus
+        assert current_campus().code == "MALIMONO"
 
 
 def soak(cast: Cast, *, switches: int, threads: int) -> int:
