@@ -52,8 +52,8 @@ TODAY_TITLE: Final = "Foundation Day Program"
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
-    """An account that is handed out with the demo."""
+class Person:
+    """Somebody of the demo."""
 
     role: Role
     username: str
@@ -62,59 +62,62 @@ class Handed:
     student_id: str | None = None
 
 
+# The accounts that are handed out, with passwords.
 HANDED: Final = (
-    Handed(Role.CAMPUS_ADMIN, "admin", "Carmela", "Villanueva"),
-    Handed(Role.ORGANIZER, "organizer", "Orlando", "Castañeda"),
-    Handed(Role.SCANNER, "gate", "Main", "Gate"),
-    Handed(Role.STUDENT, "student", "Maria Niña", "Peñaflor", "2024-00001"),
+    Person(Role.CAMPUS_ADMIN, "admin", "Carmela", "Villanueva"),
+    Person(Role.ORGANIZER, "organizer", "Orlando", "Castañeda"),
+    Person(Role.SCANNER, "gate", "Main", "Gate"),
+    Person(Role.STUDENT, "student", "Maria Niña", "Peñaflor", "2024-00001"),
 )
 
 
 def fill_people(campus: CampusEntry, *, students: int = STUDENTS) -> int:
-    """Create the students and further staff of ``campus`` who are not there yet; return how many. Stand in it."""
+    """Create the people of ``campus`` who are not there yet, none with a password; return how many. Stand in it."""
     dice = random.Random(f"people of {campus.code}")
     make_id = _ids(dice)
     known = set(User.objects.values_list("username", flat=True))
     users, profiles, names = [], [], []
-    for number in range(students + 3):
-        first, last = dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES)
+    for person in [*HANDED, *_drawn(dice, students)]:
+        id_, person_id = make_id(), UUID(int=dice.getrandbits(128), version=4)
         department = dice.choice(list(PROGRAMS))
         program, year, section = dice.choice(PROGRAMS[department]), dice.randint(1, 4), dice.choice("ABC")
-        id_, person_id = make_id(), UUID(int=dice.getrandbits(128), version=4)
-        is_student = number < students
-        student_id = f"20{26 - year}-{number + 2:05}" if is_student else None
-        username = student_id or ("organizer2", "organizer3", "gate2")[number - students]
-        if username in known:
+        if person.username in known:
             continue
-        role = Role.STUDENT if is_student else Role.SCANNER if username.startswith("gate") else Role.ORGANIZER
-        email = f"{username}@{campus.code.lower()}.example.edu"
+        email = f"{person.username}@{campus.code.lower()}.example.edu"
         users.append(
             User(
                 id=id_,
                 person_id=person_id,
-                username=username,
+                username=person.username,
                 email=email,
-                student_id=student_id,
-                first_name=first,
-                last_name=last,
-                role=role,
+                student_id=person.student_id,
+                first_name=person.first_name,
+                last_name=person.last_name,
+                role=person.role,
                 password="!",
             )
         )
         profiles.append(
             Profile(user_id=id_, department=department, program=program, year_level=year, section=section)
-            if is_student
+            if person.student_id
             else Profile(user_id=id_, department=department)
         )
-        names += [
-            SignInName(name=name, user_id=id_)
-            for name in sorted(sign_in_names(username=username, email=email, student_id=student_id))
-        ]
+        spellings = sign_in_names(username=person.username, email=email, student_id=person.student_id)
+        names += [SignInName(name=name, user_id=id_) for name in sorted(spellings)]
     with transaction.atomic():
         User.objects.bulk_create(users, batch_size=500)
         Profile.objects.bulk_create(profiles, batch_size=500)
         SignInName.objects.bulk_create(names, batch_size=500)
     return len(users)
+
+
+def _drawn(dice: random.Random, students: int) -> Iterator[Person]:
+    """Draw further staff, and that many students."""
+    for username, role in (("organizer2", Role.ORGANIZER), ("organizer3", Role.ORGANIZER), ("gate2", Role.SCANNER)):
+        yield Person(role, username, dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES))
+    for number in range(2, students + 2):
+        student_id = f"202{dice.randint(2, 5)}-{number:05}"
+        yield Person(Role.STUDENT, student_id, dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES), student_id)
 
 
 def fill_events(campus: CampusEntry, *, at: datetime) -> int:

@@ -10,14 +10,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
 from shared_apps.accounts.services.users import create_user
 from shared_apps.campuses.services import create_campus, provision
 from shared_apps.common.clock import now
-from tenant_apps.attendance.demo import HANDED, STUDENTS, Handed, fill_events, fill_people
+from tenant_apps.attendance.demo import HANDED, STUDENTS, Person, fill_events, fill_people
 from tenants.context import campus_context, public_context
 from tenants.registry import find_campus
 from tenants.registry_types import CampusEntry
@@ -28,7 +27,7 @@ CAMPUSES: Final = (
     ("DELCARMEN", "SNSU Del Carmen Campus"),
     ("MAINIT", "SNSU Mainit Campus"),
 )
-SUPER_ADMIN: Final = Handed(Role.SUPER_ADMIN, "superadmin", "Soledad", "Aquino")
+SUPER_ADMIN: Final = Person(Role.SUPER_ADMIN, "superadmin", "Soledad", "Aquino")
 
 Login = dict[str, str]
 
@@ -54,8 +53,8 @@ class Command(BaseCommand):
             started = time.monotonic()
             campus = _campus(code, name)
             with campus_context(campus):
-                logins += [_hand_out(code, campus.hosts[0], person, known) for person in HANDED]
                 people = fill_people(campus, students=students)
+                logins += [_hand_out(code, campus.hosts[0], person, known) for person in HANDED]
                 events = fill_events(campus, at=now())
             self.stdout.write(f"{code}: {people} people, {events} events added ({time.monotonic() - started:.1f} s)")
         _write(path, logins)
@@ -82,26 +81,27 @@ def _create(code: str, name: str) -> UUID:
     return created.pk
 
 
-def _hand_out(site: str, host: str, person: Handed, known: list[Login]) -> Login:
+def _hand_out(site: str, host: str, person: Person, known: list[Login]) -> Login:
     """Return a working login for ``person``: the one that was handed out before, or a new password."""
     login = next((old for old in known if (old["site"], old["username"]) == (site, person.username)), None)
     user = User.objects.filter(username=person.username).first()
     if login and user and user.has_usable_password():
         return {**login, "host": host}
     password = secrets.token_urlsafe(9)
-    if user is None:
+    if user is None:  # the super admin: everybody else was drawn
         create_user(
-            by=None, at=now(), username=person.username, role=person.role, password=password,
-            email=f"{person.username}@{site.lower()}.example.edu", first_name=person.first_name,
-            last_name=person.last_name, student_id=person.student_id,
-            profile={
-                "department": "College of Information Technology", "program": "BSIT", "year_level": 2, "section": "A",
-            } if person.student_id else None,
-        )  # fmt: skip
+            by=None,
+            at=now(),
+            username=person.username,
+            role=person.role,
+            password=password,
+            email=f"{person.username}@{site.lower()}.example.edu",
+            first_name=person.first_name,
+            last_name=person.last_name,
+        )
     else:
-        with transaction.atomic():
-            user.set_password(password)
-            user.save(update_fields=["password"])
+        user.set_password(password)
+        user.save(update_fields=["password"])
     return {"site": site, "host": host, "role": person.role.value, "username": person.username, "password": password}
 
 
