@@ -93,6 +93,7 @@ class EmbeddedPostgres:
                 environment=child_environment({}, drop=("PG",)),
                 log=self.log,
                 stop_signal=signal.SIGINT,  # "fast": open sessions are ended
+                is_server=True,
                 before_start=self._remove_stale_lock,
             )
         )

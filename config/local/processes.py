@@ -31,6 +31,7 @@ class Child:
     log: Path
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 20.0
+    is_server: bool = False
     before_start: Callable[[], None] | None = None
     process: subprocess.Popen[bytes] | None = None
     failures: int = 0
@@ -75,20 +76,15 @@ class Supervisor:
                 self._launch(child)
 
     def stop(self) -> None:
-        """End the children, last started first, each with its own signal; kill what does not listen."""
+        """End the children, each with its own signal; servers after those that use them; kill what does not listen."""
         self.stopping.set()
-        for child in reversed(self.children):
-            process = child.process
-            if process is None or process.poll() is not None:
-                continue
-            process.send_signal(child.stop_signal)
-            try:
-                process.wait(child.grace)
-            except subprocess.TimeoutExpired:
-                say(f"{child.name} does not end; killing it")
-                process.kill()
-                process.wait()
-            _end_session(process.pid, child.created)
+        for servers in (False, True):
+            group = [child for child in self.children if child.is_server is servers and child.process is not None]
+            for child in group:
+                if child.process is not None and child.process.poll() is None:
+                    child.process.send_signal(child.stop_signal)
+            for child in group:
+                _await_end(child)
         self.run_file.unlink(missing_ok=True)
 
     def end_leftovers(self) -> None:
@@ -148,6 +144,18 @@ def child_environment(extra: dict[str, str], *, drop: Iterable[str] = ()) -> dic
 def _die_with_parent() -> None:
     """Ask the kernel to end the child when its parent is killed before it could stop anything."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _await_end(child: Child) -> None:
+    if child.process is None:
+        return
+    try:
+        child.process.wait(child.grace)
+    except subprocess.TimeoutExpired:
+        say(f"{child.name} does not end; killing it")
+        child.process.kill()
+        child.process.wait()
+    _end_session(child.process.pid, child.created)
 
 
 def _end_leftover(name: str, pid: int, created: float, stop_signal: signal.Signals) -> None:

@@ -40,6 +40,7 @@ class EmbeddedValkey:
                 ],
                 environment=child_environment({}),
                 log=self.log,
+                is_server=True,
             )
         )  # fmt: skip
         client = redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
