@@ -21,7 +21,7 @@ from tenant_apps.attendance.models import Attendance, Correction, Scan
 from tenant_apps.attendance.rules import AttendanceStatus, Code, Direction, Method, Outcome, derive_status
 from tenant_apps.attendance.rules import Window as RuleWindow
 from tenant_apps.events.models import Event, Session
-from tenant_apps.events.rules import EventStatus, fill_instants
+from tenant_apps.events.rules import LATE_AFTER, EventStatus, fill_instants
 from tenants.registry_types import CampusEntry
 
 STUDENTS: Final = 520
@@ -49,6 +49,8 @@ PAST: Final = (
 COMING: Final = (("Career Talk with Alumni", 4), ("Coastal Clean-up", 11), ("Year-End Recollection", 25))
 VENUES: Final = ("Gymnasium", "Covered Court", "Audio-Visual Room", "Social Hall", "Campus Grounds")
 TODAY_TITLE: Final = "Foundation Day Program"
+# An event that closes sooner is not one to try things with.
+ENOUGH: Final = timedelta(hours=1)
 _LAST_DRAWN_STAFF: Final = "gate2"
 
 
@@ -127,12 +129,12 @@ def _drawn(dice: random.Random, students: int) -> Iterator[Person]:
 def fill_events(campus: CampusEntry, *, at: datetime) -> int:
     """Create the events of past, today and future that are not there yet, with attendance; return how many.
 
-    Run again on another day it adds that day's event, so that there is always one to try. Stand in the campus.
+    Run again when the last event to try has closed, or is about to, it adds another. Stand in the campus.
     """
-    dice = random.Random(f"events of {campus.code}")
-    maker = _Maker(campus, dice, _ids(dice), at)
     made = 0
     if not Event.objects.exists():
+        dice = random.Random(f"events of {campus.code}")
+        maker = _Maker(campus, dice, _ids(dice), at)
         with transaction.atomic():
             for title, days in PAST:
                 maker.past(title, days)
@@ -141,10 +143,14 @@ def fill_events(campus: CampusEntry, *, at: datetime) -> int:
             maker.plain("Budget Consultation", 8, EventStatus.DRAFT)
             maker.plain("Outdoor Film Night", 2, EventStatus.CANCELLED)
         made = len(PAST) + len(COMING) + 2
-    running = Session.objects.filter(event__status=EventStatus.PUBLISHED, opens_at__lte=at, closes_at__gt=at)
-    if not running.exists():
+    to_try = Session.objects.filter(
+        event__title=TODAY_TITLE, event__status=EventStatus.PUBLISHED, opens_at__lte=at, closes_at__gt=at + ENOUGH
+    )
+    if not to_try.exists():
+        # The same draws all day; ids of its own for every such event, however many a day has.
+        dice = random.Random(f"{at.astimezone(campus.zone).date()} at {campus.code}")
         with transaction.atomic():
-            maker.today()
+            _Maker(campus, dice, _ids(random.Random(f"{at.isoformat()} at {campus.code}")), at).today()
         made += 1
     return made
 
@@ -173,11 +179,25 @@ class _Maker:
         """The event to try things with: open from now until late, some people in already."""
         begin = self.at.replace(second=0, microsecond=0) - timedelta(minutes=20)
         organizer = next((user for user in self.organizers if user.username == "organizer"), self.organizers[0])
-        session = self._event(TODAY_TITLE, EventStatus.PUBLISHED, begin, timedelta(hours=12), organizer=organizer)
+        session = self._event(
+            TODAY_TITLE,
+            EventStatus.PUBLISHED,
+            begin,
+            timedelta(hours=12),
+            organizer=organizer,
+            grace=timedelta(hours=2),
+        )
         self._attend(session, share=0.08, leaving=0.0)
 
     def _event(
-        self, title: str, status: EventStatus, begin: datetime, length: timedelta, organizer: User | None = None
+        self,
+        title: str,
+        status: EventStatus,
+        begin: datetime,
+        length: timedelta,
+        *,
+        organizer: User | None = None,
+        grace: timedelta = LATE_AFTER,
     ) -> Session:
         event = Event.objects.create(
             id=self.make_id(),
@@ -193,7 +213,7 @@ class _Maker:
             cancelled_at=self.at if status == EventStatus.CANCELLED else None,
             cancel_reason="Typhoon signal no. 1" if status == EventStatus.CANCELLED else "",
         )
-        instants = fill_instants(starts_at=begin, ends_at=begin + length)
+        instants = fill_instants(starts_at=begin, ends_at=begin + length, late_after=begin + grace)
         return Session.objects.create(
             id=self.make_id(),
             event=event,

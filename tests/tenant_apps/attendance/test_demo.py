@@ -2,6 +2,7 @@
 
 import json
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from shared_apps.accounts.models import SignInName, User
 from shared_apps.common.clock import now
 from tenant_apps.attendance import demo
 from tenant_apps.attendance.models import Attendance, Correction, Scan
-from tenant_apps.events.models import Event
+from tenant_apps.events.models import Event, Session
 from tests.cast import Cast, Http, Site
 
 
@@ -39,6 +40,24 @@ def test_demo_is_the_same_every_time_and_differs_by_campus(cast: Cast) -> None:
 
     assert first == again
     assert fill(cast.delcarmen, 30)[:30] != first[:30]
+
+
+def test_there_is_always_an_event_to_try(cast: Cast) -> None:
+    begun = now()
+    campus = cast.malimono.campus
+    with cast.malimono.here():
+        demo.fill_people(campus, students=30)
+        made = [
+            demo.fill_events(campus, at=begun + timedelta(hours=hours))
+            for hours in (0, 1, 11.5, 12.5, 36, 36.1, 24 * 30)
+        ]
+        to_try = Session.objects.filter(event__title=demo.TODAY_TITLE)
+        openings = list(to_try.order_by("opens_at").values_list("opens_at", "late_after", "closes_at"))
+
+    assert made == [12, 0, 1, 0, 1, 0, 1]
+    for hours, (opens_at, late_after, closes_at) in zip((0, 11.5, 36, 24 * 30), openings, strict=True):
+        at = begun + timedelta(hours=hours)
+        assert opens_at < at < late_after < closes_at - timedelta(hours=9)
 
 
 def test_demo_is_believable_and_consistent(cast: Cast) -> None:
@@ -80,6 +99,23 @@ def test_the_whole_university_with_working_logins(database: None, http: Http, lo
         {"event_id": event["results"][0]["id"], "student_id": "2024-00001"}, at=scanner["host"], headers=token,
     )  # fmt: skip
     assert marked.status_code == 201
+
+
+def test_logins_that_are_lost_or_stale_are_renewed(database: None, http: Http, logins: Path) -> None:
+    call_command("seed_demo", students=5)
+    first, *rest = json.loads(logins.read_text())
+    logins.write_text(json.dumps([{**first, "password": "of another database"}, *rest]))
+    call_command("seed_demo", students=5)
+    renewed = json.loads(logins.read_text())
+    logins.write_text("[{damaged")
+    call_command("seed_demo", students=5)
+    all_new = json.loads(logins.read_text())
+
+    assert renewed[1:] == rest
+    assert not {login["password"] for login in all_new} & {login["password"] for login in [first, *renewed]}
+    for login, status in ((first, 401), (renewed[0], 401), (all_new[0], 200), (all_new[-1], 200)):
+        answer = http.post("auth/login/", {key: login[key] for key in ("username", "password")}, at=login["host"])
+        assert answer.status_code == status
 
 
 def test_demo_is_refused_in_production(database: None, settings, logins: Path) -> None:

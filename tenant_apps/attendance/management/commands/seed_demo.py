@@ -45,7 +45,7 @@ class Command(BaseCommand):
         if settings.ENVIRONMENT == "production":
             raise CommandError("The demo has known people; it does not go into production.")
         path = Path(settings.DEMO_LOGINS)
-        known: list[Login] = json.loads(path.read_text()) if path.is_file() else []
+        known = _read(path)
         logins: list[Login] = []
         with public_context():
             logins.append(_hand_out("PUBLIC", settings.PUBLIC_HOSTS[0], SUPER_ADMIN, known))
@@ -85,7 +85,7 @@ def _hand_out(site: str, host: str, person: Person, known: list[Login]) -> Login
     """Return a working login for ``person``: the one that was handed out before, or a new password."""
     login = next((old for old in known if (old["site"], old["username"]) == (site, person.username)), None)
     user = User.objects.filter(username=person.username).first()
-    if login and user and user.has_usable_password():
+    if login and user and user.check_password(login["password"]):  # not of another database, or since changed
         return {**login, "host": host}
     password = secrets.token_urlsafe(9)
     if user is None:  # the super admin: everybody else was drawn
@@ -103,6 +103,14 @@ def _hand_out(site: str, host: str, person: Person, known: list[Login]) -> Login
         user.set_password(password)
         user.save(update_fields=["password"])
     return {"site": site, "host": host, "role": person.role.value, "username": person.username, "password": password}
+
+
+def _read(path: Path) -> list[Login]:
+    """Return the logins that were handed out before; none where their file is lost or damaged."""
+    try:
+        return list(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return []
 
 
 def _write(path: Path, logins: list[Login]) -> None:
