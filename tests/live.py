@@ -3,9 +3,7 @@
 import http.client
 import json
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,30 +12,34 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
 from django.db import connection
 
 from config.local.environment import without_credentials
+from config.local.processes import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 class LiveServer:
-    """granian with two workers on loopback, as production runs it: without the owner's credentials."""
+    """granian with two workers on loopback, as ``up`` runs it: supervised, without the owner's credentials."""
 
     def __init__(self, log: Path) -> None:
         self.port = _free_port()
         self.log = log
-        self.process = subprocess.Popen(
-            [
+        self.web = Child(
+            name="web",
+            command=[
                 sys.executable, "-m", "granian", "config.wsgi:application", "--interface", "wsgi", "--host", "127.0.0.1",
                 "--port", str(self.port), "--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers",
                 "--no-ws", "--working-dir", str(ROOT),
             ],
-            env=environment(),
-            stdout=log.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+            environment=environment(),
+            log=log,
+            grace=10.0,
         )  # fmt: skip
+        self.supervisor = Supervisor(log.with_suffix(".pids"))
+        self.supervisor.start(self.web)
         until = time.monotonic() + 30
         while self.send("GET", "/health/ready", host="localhost")[0] != 200:
             assert time.monotonic() < until, log.read_text()
@@ -61,21 +63,20 @@ class LiveServer:
         finally:
             client.close()
 
-    def workers(self) -> list[int]:
-        """Return the pids of the worker processes."""
-        import psutil
-
-        children = psutil.Process(self.process.pid).children()
-        return [child.pid for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+    def processes(self) -> list[int]:
+        """Return the pids of the server and of its workers: fewer than three while it recovers."""
+        if self.web.process is None:
+            return []
+        try:
+            server = psutil.Process(self.web.process.pid)
+            workers = [child for child in server.children() if "resource_tracker" not in " ".join(child.cmdline())]
+        except psutil.NoSuchProcess:
+            return []
+        return [server.pid, *(worker.pid for worker in workers)]
 
     def stop(self) -> None:
         """End it and its workers."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.supervisor.stop()
 
 
 @contextmanager
