@@ -1,10 +1,11 @@
 """PostgreSQL logins and what each may touch. Everything here runs as the owner and can be run again.
 
 Grants are computed from the models: ``privileges`` on a model (default: all four) says what its schema's login may do
-with the table, ``campus_columns`` on a public model which columns every campus may read, ``relay_privileges`` what the
-outbox relay may do.
+with the table, ``campus_privileges`` on a public model what every campus may do with it (and with which columns; none
+named: all), ``row_policies`` with which of its rows, ``relay_privileges`` what the outbox relay may do.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +16,7 @@ from psycopg2.extensions import encrypt_password
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from tenants.keys import login_password
+from tenants.policies import RowPolicy
 from tenants.standing import PUBLIC_SCHEMA, campus_login, public_login, relay_login
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -39,8 +41,11 @@ def ensure_campus_login(schema: str) -> None:
 
 
 def grant_public() -> None:
-    """Give the public site's login its tables, and nothing of any campus."""
+    """Give the public site's login its tables, and nothing of any campus; protect the rows that campuses share."""
     _grant_schema(PUBLIC_SCHEMA, public_login(), settings.SHARED_APPS)
+    for model in _models(settings.SHARED_APPS):
+        if policies := getattr(model, "row_policies", ()):
+            _protect_rows(model._meta.db_table, policies)
 
 
 def grant_campus(schema: str) -> None:
@@ -49,7 +54,7 @@ def grant_campus(schema: str) -> None:
 
 
 def grant_registry(schemas: Sequence[str]) -> None:
-    """Give the logins of those campuses the registry's columns that routing and passes need.
+    """Give the logins of those campuses what they need of the public schema: routing, passes, the federation.
 
     Locks: the registry's version. PostgreSQL refuses two grants on one table at once ("tuple concurrently updated").
     """
@@ -59,13 +64,14 @@ def grant_registry(schemas: Sequence[str]) -> None:
     _run(SQL("SELECT 1 FROM public.tenants_registryversion FOR UPDATE"))
     _run(SQL("GRANT USAGE ON SCHEMA public TO {}").format(logins))
     for model in _models(settings.SHARED_APPS):
-        columns = getattr(model, "campus_columns", ())
-        if columns:
-            _run(
-                SQL("GRANT SELECT ({}) ON public.{} TO {}").format(
-                    SQL(", ").join(map(Identifier, columns)), Identifier(model._meta.db_table), logins
-                )
-            )
+        privileges: dict[str, tuple[str, ...]] = getattr(model, "campus_privileges", {})
+        if privileges:
+            wanted = [
+                SQL("{} ({})").format(SQL(verb), SQL(", ").join(map(Identifier, columns))) if columns else SQL(verb)
+                for verb, columns in privileges.items()
+            ]
+            table = Identifier(PUBLIC_SCHEMA, model._meta.db_table)
+            _run(SQL("GRANT {} ON {} TO {}").format(SQL(", ").join(wanted), table, logins))
 
 
 def drop_campus_login(schema: str) -> None:
@@ -123,6 +129,45 @@ def _grant_schema(schema: str, login: str, app_names: list[str]) -> None:
     if relayed:
         _run(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(place, relay))
         _grant_tables(schema, relay, relayed)
+
+
+def _protect_rows(table: str, policies: Sequence[RowPolicy]) -> None:
+    """Make the table's policies those that its model declares; nothing where they are already.
+
+    The public site's login sees all rows: it is where super admins look at the ledger. The owner is above policies.
+
+    Locks: the table, exclusively, only where something changes.
+    """
+    # current_user cannot be set by its holder; as a sub-select it is computed once a statement.
+    me = f"(SELECT upper(substr(current_user::text, {len(campus_login('c_')) + 1})))"
+    public = RowPolicy("public_site", "ALL", using="true", check="true")
+    statements = [
+        SQL("CREATE POLICY {} ON {} FOR {} TO {}{}{}").format(
+            Identifier(policy.name),
+            Identifier(PUBLIC_SCHEMA, table),
+            SQL(policy.command),
+            Identifier(public_login()) if policy is public else SQL("PUBLIC"),
+            SQL(f" USING ({policy.using.format(me=me)})" if policy.using else ""),
+            SQL(f" WITH CHECK ({policy.check.format(me=me)})" if policy.check else ""),
+        )
+        for policy in (*policies, public)
+    ]
+    mark = hashlib.sha256(";".join(one.as_string(_raw()) for one in statements).encode()).hexdigest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", [f"{PUBLIC_SCHEMA}.{table}"])
+        if cursor.fetchone()[0] == mark:
+            return
+        cursor.execute(
+            "SELECT policyname FROM pg_policies WHERE schemaname = %s AND tablename = %s", [PUBLIC_SCHEMA, table]
+        )
+        old = [row[0] for row in cursor.fetchall()]
+    place = Identifier(PUBLIC_SCHEMA, table)
+    for name in old:
+        _run(SQL("DROP POLICY {} ON {}").format(Identifier(name), place))
+    _run(SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(place))
+    for statement in statements:
+        _run(statement)
+    _run(SQL("COMMENT ON TABLE {} IS {}").format(place, Literal(mark)))
 
 
 def _grant_tables(schema: str, role: Identifier, by_privileges: dict[tuple[str, ...], list[str]]) -> None:

@@ -7,10 +7,11 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Concat, Lower
 from django_tenants.models import TenantMixin
 
 from shared_apps.common.ids import uuid7
+from tenants.policies import ME, RowPolicy
 from tenants.registry_types import CampusEntry
 
 HOST_PATTERN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
@@ -46,7 +47,7 @@ class Campus(TenantMixin):
     auto_create_schema = False
     auto_drop_schema = False
     # What every campus's login may read of this table: enough to route, and to check another campus's pass.
-    campus_columns: ClassVar = ("id", "code", "name", "state", "schema_version", "timezone")
+    campus_privileges: ClassVar = {"SELECT": ("id", "code", "name", "state", "schema_version", "timezone")}
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     code = models.CharField(
@@ -77,6 +78,11 @@ class Campus(TenantMixin):
                 condition=models.Q(schema_name__regex=r"^c_[a-z0-9_]{2,40}$"), name="tenants_campus_schema_format"
             ),
             models.CheckConstraint(condition=models.Q(state__in=CampusState.values), name="tenants_campus_state_known"),
+            # Row-level security tells a campus's login from its name.
+            models.CheckConstraint(
+                condition=models.Q(schema_name=Concat(models.Value("c_"), Lower("code"))),
+                name="tenants_campus_schema_of_code",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -128,7 +134,7 @@ class CampusDomain(models.Model):
 class CampusKey(models.Model):
     """The public half of a key with which a campus signs passes. The private half is derived, never stored."""
 
-    campus_columns: ClassVar = ("id", "campus_id", "key_id", "public_key", "retired_at")
+    campus_privileges: ClassVar = {"SELECT": ("id", "campus_id", "key_id", "public_key", "retired_at")}
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     campus = models.ForeignKey(Campus, on_delete=models.PROTECT, related_name="keys")
@@ -146,10 +152,34 @@ class CampusKey(models.Model):
         return f"{self.campus_id}/{self.key_id}"
 
 
+class RevokedPass(models.Model):
+    """Passes of a person that are refused everywhere: those with this serial or a lower one.
+
+    Written by the home campus in the transaction that revokes, read by every campus; it says nothing but an opaque id.
+    """
+
+    privileges: ClassVar = ("SELECT",)
+    campus_privileges: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ("through_serial", "revoked_at")}
+    row_policies: ClassVar = (
+        RowPolicy("all_read", "SELECT", using="true"),
+        RowPolicy("home_inserts", "INSERT", check=f"home = {ME}"),
+        RowPolicy("home_updates", "UPDATE", using=f"home = {ME}", check=f"home = {ME}"),
+    )
+
+    pk = models.CompositePrimaryKey("home", "person_id")
+    home = models.CharField(max_length=16)
+    person_id = models.UUIDField()
+    through_serial = models.PositiveIntegerField()
+    revoked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.person_id} through {self.through_serial}"
+
+
 class RegistryVersion(models.Model):
     """One row, whose number grows with every change of the registry: processes compare it with what they hold."""
 
-    campus_columns: ClassVar = ("id", "version")
+    campus_privileges: ClassVar = {"SELECT": ("id", "version")}
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     version = models.BigIntegerField(default=1)

@@ -20,7 +20,10 @@ from tenants.context import owner_context
 from tenants.models import TemplateStatement
 
 TEMPLATE_SCHEMA: Final = "campus_template"
-_WRITES = re.compile(r"\s*(CREATE|ALTER|DROP|INSERT|UPDATE|DELETE|COMMENT|GRANT|REVOKE|WITH)\b", re.IGNORECASE)
+# Django sends "SET CONSTRAINTS … IMMEDIATE; ALTER TABLE … DROP CONSTRAINT …" as one statement.
+_WRITES = re.compile(
+    r"\s*(CREATE|ALTER|DROP|INSERT|UPDATE|DELETE|COMMENT|GRANT|REVOKE|WITH|SET\s+CONSTRAINTS)\b", re.IGNORECASE
+)
 _JOURNAL = 'INSERT INTO "django_migrations"'
 
 Recorded = list[tuple[str, str, str]]

@@ -1,4 +1,4 @@
-"""The same people in every test: two campuses with one of each role, a friend, a super admin, and a stranger.
+"""The same people in every test: three campuses with one of each role, a friend, a super admin, and a stranger.
 
 Whoever must not see something is somebody of this cast, and there is always data present that could leak.
 """
@@ -58,13 +58,14 @@ class Cast:
 
     malimono: Site
     delcarmen: Site
+    snsu: Site
     super_admin: Person
 
 
 def gather_cast() -> Cast:
     """Create the cast through the services, as production would."""
     sites = []
-    for code in ("malimono", "delcarmen"):
+    for code in ("malimono", "delcarmen", "snsu"):
         host = f"{code}.localhost"
         campus = find_site(host)[1]
         assert campus is not None
@@ -80,7 +81,7 @@ def gather_cast() -> Cast:
         sites.append(site)
     with public_context():
         super_admin = _person(None, "sol", Role.SUPER_ADMIN, first="Sol", last="Aquino")
-    return Cast(malimono=sites[0], delcarmen=sites[1], super_admin=super_admin)
+    return Cast(malimono=sites[0], delcarmen=sites[1], snsu=sites[2], super_admin=super_admin)
 
 
 def _person(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared_apps.common.clock import now
-from shared_apps.federation.services import issue_pass
+from shared_apps.federation.services.issuing import issue_pass
 from tenant_apps.events.models import Event, Session
 from tests.cast import Person, Site
 

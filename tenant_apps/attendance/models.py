@@ -6,9 +6,31 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from shared_apps.accounts.models import User
 from shared_apps.common.ids import uuid7
 from tenant_apps.attendance.rules import AttendanceStatus, Direction, Method, Outcome
 from tenant_apps.events.models import Event, Session
+
+
+class Visitor(models.Model):
+    """A person of another campus, as far as this host needs to know them. Whoever moves keeps their ``person_id``."""
+
+    privileges: ClassVar = ("SELECT", "INSERT", "UPDATE")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    home = models.CharField(max_length=16)
+    person_id = models.UUIDField()
+    # Told by the home campus after the first scan; null until then.
+    display_name = models.CharField(max_length=201, null=True)  # noqa: DJ001 -- "not known yet" is not "no name"
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person_id"], name="attendance_visitor_person_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.display_name or self.person_id} of {self.home}"
 
 
 class Attendance(models.Model):
@@ -20,7 +42,9 @@ class Attendance(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="attendances")
     session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="attendances")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="attendances")
+    # One of the two: somebody of this campus, or of another.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="attendances")
+    visitor = models.ForeignKey(Visitor, on_delete=models.PROTECT, null=True, related_name="attendances")
     status = models.CharField(max_length=16, choices=AttendanceStatus.choices)
     first_in_at = models.DateTimeField()
     last_out_at = models.DateTimeField(null=True, blank=True)
@@ -34,6 +58,10 @@ class Attendance(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["session", "user"], name="attendance_attendance_person_once"),
+            models.UniqueConstraint(fields=["session", "visitor"], name="attendance_attendance_visitor_once"),
+            models.CheckConstraint(
+                condition=Q(user__isnull=True) ^ Q(visitor__isnull=True), name="attendance_attendance_one_person"
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=AttendanceStatus.values), name="attendance_attendance_status_known"
             ),
@@ -48,7 +76,14 @@ class Attendance(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} at {self.session_id}: {self.status}"
+        return f"{self.user_id or self.visitor_id} at {self.session_id}: {self.status}"
+
+    @property
+    def person(self) -> User | Visitor:
+        """Whoever came; both have ``person_id`` and ``display_name``."""
+        found = self.user or self.visitor
+        assert found is not None  # a constraint says so
+        return found
 
 
 class Scan(models.Model):
@@ -66,6 +101,9 @@ class Scan(models.Model):
     event_id = models.UUIDField()
     session_id = models.UUIDField(null=True)
     user_id = models.UUIDField(null=True)
+    # Of whom a pass of another campus spoke.
+    home = models.CharField(max_length=16, blank=True, default="", db_default="")
+    person_id = models.UUIDField(null=True)
     attendance_id = models.UUIDField(null=True)
     operator_id = models.UUIDField()
     direction = models.CharField(max_length=3, choices=Direction.choices)

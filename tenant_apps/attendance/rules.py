@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db import models
 
+from shared_apps.federation.rules import Admission
+
 # A device's clock is believed within these bounds; outside, the server's counts and the scan is flagged.
 MOST_FUTURE: Final = timedelta(minutes=2)
 MOST_PAST: Final = timedelta(hours=12)
@@ -65,6 +67,9 @@ class Code(models.TextChoices):
     PASS_EXPIRED = "pass_expired", "This pass has expired."
     PASS_REVOKED = "pass_revoked", "This pass was replaced by a newer one."
     CAMPUS_NOT_INVITED = "campus_not_invited", "This pass is of a campus that is not invited."
+    HOME_ARCHIVED = "home_archived", "This pass is of a campus that is closed for good."
+    SEATS_TAKEN = "seats_taken", "All seats of this person's campus are taken."
+    ALREADY_COUNTED = "already_counted_elsewhere", "This person was counted for this event already."
     PERSON_INACTIVE = "person_inactive", "This person's account is not active."
     NOT_CHECKED_IN = "not_checked_in", "This person has not come in, so cannot go out."
 
@@ -181,10 +186,12 @@ class Existing:
 class Claim:
     """What the pass (or what was typed) says, before the campus's own records are asked.
 
-    ``refusal`` is set when it says nothing usable; ``serial`` and ``expires_at`` only for a pass.
+    ``refusal`` is set when it says nothing usable; ``serial`` and ``expires_at`` only for a pass, ``home`` (a campus
+    code) only for another campus's.
     """
 
     refusal: Code | None = None
+    home: str = ""
     serial: int | None = None
     expires_at: datetime | None = None
 
@@ -213,18 +220,16 @@ def decide(
     existing: Sequence[Existing],
     direction: str,
     at: datetime,
+    admission: Admission | None = None,
 ) -> Decision:
-    """Return the verdict. The order of reasons is part of the contract: event, proof, person, session, repetition."""
+    """Return the verdict. The order of reasons is part of the contract: event, proof, person, session, repetition,
+    seats. ``admission`` is given for the holder of another campus's pass, in place of ``person``.
+    """
     refusal = refuse_event(event_status) or claim.refusal
-    if refusal is None and person is None:
-        refusal = Code.UNKNOWN_PERSON
-    if refusal is None and claim.expires_at is not None and claim.expires_at <= at:
+    if refusal is None and claim.expires_at is not None and claim.expires_at <= at and (person or admission):
         refusal = Code.PASS_EXPIRED
-    if refusal is None and person is not None:
-        if claim.serial is not None and claim.serial != person.pass_serial:
-            refusal = Code.PASS_REVOKED
-        elif not person.is_active:
-            refusal = Code.PERSON_INACTIVE
+    if refusal is None:
+        refusal = _refuse_visitor(claim, admission) if admission else _refuse_person(claim, person)
     if refusal is not None:
         return Decision(refusal)
     window = choose_session(windows, wanted=wanted_session, at=at)
@@ -232,7 +237,29 @@ def decide(
         return Decision(window)
     found = next((row for row in existing if row.session_id == window.id), None)
     if direction == Direction.IN:
-        return Decision(Code.DUPLICATE if found and found.counts else Code.RECORDED, window, found)
+        if found and found.counts:
+            return Decision(Code.DUPLICATE, window, found)
+        if admission and not admission.has_seat:
+            return Decision(Code.SEATS_TAKEN, window, found)
+        return Decision(Code.RECORDED, window, found)
     if found is None or not found.counts or at < found.first_in_at:
         return Decision(Code.NOT_CHECKED_IN, window, found)
     return Decision(Code.RECORDED, window, found)
+
+
+def _refuse_person(claim: Claim, person: Known | None) -> Code | None:
+    """Return why somebody of this campus is refused."""
+    if person is None:
+        return Code.UNKNOWN_PERSON
+    if claim.serial is not None and claim.serial != person.pass_serial:
+        return Code.PASS_REVOKED
+    return None if person.is_active else Code.PERSON_INACTIVE
+
+
+def _refuse_visitor(claim: Claim, admission: Admission) -> Code | None:
+    """Return why the holder of another campus's pass is refused. A suspended home does not void its passes."""
+    if admission.home_archived:
+        return Code.HOME_ARCHIVED
+    if claim.serial is not None and claim.serial <= admission.revoked_through:
+        return Code.PASS_REVOKED
+    return None if admission.invited else Code.CAMPUS_NOT_INVITED

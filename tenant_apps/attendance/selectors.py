@@ -1,16 +1,26 @@
 """Questions about presence."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
+from shared_apps.federation.models import Visit
+from shared_apps.federation.rules import (
+    Admission,
+    FederatedKind,
+    FederatedStatus,
+    RegistrationState,
+    has_free_seat,
+    is_invited,
+)
+from shared_apps.federation.selectors import list_away_visits
 from tenant_apps.attendance.errors import AttendanceNotFound
 from tenant_apps.attendance.models import Attendance, Scan
 from tenant_apps.attendance.rules import Existing, Known, Method, Window
@@ -24,6 +34,7 @@ class EventFacts:
     title: str
     organizer_id: UUID | None
     windows: tuple[Window, ...]
+    federated_event_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +42,19 @@ class PersonFacts:
     """The person of a scan, with what the operator at the door is shown."""
 
     known: Known
+    person_id: UUID
     display_name: str
     student_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorFacts:
+    """The holder of another campus's pass. ``id`` and ``display_name`` are None until this campus knows them."""
+
+    id: UUID | None
+    display_name: str | None
+    has_place: bool
+    admission: Admission
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +74,7 @@ class ScanFacts:
     person: PersonFacts | None
     existing: tuple[Existing, ...]
     prior: PriorScan | None
+    visitor: VisitorFacts | None = None
 
 
 _WHO: Final = {
@@ -61,20 +84,35 @@ _WHO: Final = {
     Method.NONE: "%s IS NOT NULL",
 }
 _FACTS: Final = """
-    SELECT e.status, e.title, e.organizer_id,
+    SELECT e.status, e.title, e.organizer_id, e.federated_event_id,
            (SELECT json_agg(json_build_array(s.id, s.opens_at, s.starts_at, s.late_after, s.ends_at, s.closes_at)
                             ORDER BY s.starts_at, s.id)
               FROM events_session s WHERE s.event_id = e.id)::text,
-           u.id, u.first_name, u.last_name, u.username, u.student_id, u.is_active, u.pass_serial,
+           u.id, u.person_id, u.first_name, u.last_name, u.username, u.student_id, u.is_active, u.pass_serial,
            (SELECT json_agg(json_build_array(a.id, a.session_id, a.status, a.first_in_at, a.last_out_at,
                                              a.first_scan_id, a.method, a.operator_id))
-              FROM attendance_attendance a WHERE a.user_id = u.id AND a.event_id = e.id)::text,
-           p.fingerprint, p.code, p.answer::text
+              FROM attendance_attendance a WHERE {theirs} AND a.event_id = e.id)::text,
+           p.fingerprint, p.code, p.answer::text {columns}
       FROM (SELECT 1) AS one
       LEFT JOIN events_event e ON e.id = %s
       LEFT JOIN accounts_user u ON {who}
       LEFT JOIN attendance_scan p ON p.scan_id = %s
+      {joins}
 """
+# Somebody who moved away may be a person of this campus and a visitor: what they have there is theirs either way.
+_VISITOR: Final = {
+    "theirs": "(a.user_id = u.id OR a.visitor_id = w.id)",
+    "columns": ", w.id, w.display_name, f.kind, f.status, %s = ANY(f.participants), i.event_id IS NOT NULL, i.seats, "
+    "coalesce(i.taken, 0), r.state, coalesce(x.through_serial, 0)",
+    "joins": """
+      LEFT JOIN attendance_visitor w ON w.person_id = %s
+      LEFT JOIN public.federation_federatedevent f ON f.id = e.federated_event_id
+      LEFT JOIN public.federation_invitation i
+             ON i.event_id = e.federated_event_id AND i.campus = %s AND i.withdrawn_at IS NULL
+      LEFT JOIN public.federation_federatedregistration r ON r.event_id = e.federated_event_id AND r.person_id = %s
+      LEFT JOIN public.tenants_revokedpass x ON x.home = %s AND x.person_id = %s
+    """,
+}
 
 
 def find_scan_facts(*, event_id: UUID, method: str, value: str | UUID | None, scan_id: UUID | None) -> ScanFacts:
@@ -82,21 +120,54 @@ def find_scan_facts(*, event_id: UUID, method: str, value: str | UUID | None, sc
 
     ``value`` is a person id (pass), a student id or a user id, by ``method``; None finds nobody.
     """
+    statement = _FACTS.format(who=_WHO[Method(method)], theirs="a.user_id = u.id", columns="", joins="")
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS.format(who=_WHO[Method(method)]), [event_id, value, scan_id])
-        row = cursor.fetchone()
-    status, title, organizer_id, windows, user_id, first, last, username, student_id, active, serial, *rest = row
-    existing, fingerprint, code, answer = rest
+        cursor.execute(statement, [event_id, value, scan_id])
+        return _facts(cursor.fetchone())[0]
+
+
+def find_visitor_scan_facts(
+    *, event_id: UUID, home: str, is_home_archived: bool, person_id: UUID, scan_id: UUID | None
+) -> ScanFacts:
+    """The same for the holder of another campus's pass, with what the federation says of them: one statement."""
+    statement = _FACTS.format(who=_WHO[Method.PASS], **_VISITOR)
+    values = [home, event_id, person_id, scan_id, person_id, home, person_id, home, person_id]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        facts, rest = _facts(cursor.fetchone())
+    visitor_id, name, kind, status, participates, has_invitation, seats, taken, place, revoked_through = rest
+    is_open = status == FederatedStatus.PUBLISHED
+    has_place = kind == FederatedKind.UNIVERSITY or place == RegistrationState.REGISTERED
+    admission = Admission(
+        home_archived=is_home_archived,
+        invited=is_open
+        and is_invited(kind=kind, home_participates=bool(participates), has_invitation=bool(has_invitation)),
+        revoked_through=revoked_through,
+        has_seat=has_place or has_free_seat(seats=seats, taken=taken),
+    )
+    return replace(facts, person=None, visitor=VisitorFacts(visitor_id, name, has_place, admission))
+
+
+def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
+    """Return what every scan needs of the row, and the columns that only visitors have."""
+    status, title, organizer_id, federated_event_id, windows, *person_columns = row[:13]
+    user_id, person_id, first, last, username, student_id, active, serial = person_columns
+    existing, fingerprint, code, answer, *rest = row[13:]
     event = person = prior = None
     if status is not None:
         event = EventFacts(
-            status, title, organizer_id, tuple(_window(values) for values in json.loads(windows or "[]"))
+            status,
+            title,
+            organizer_id,
+            tuple(_window(values) for values in json.loads(windows or "[]")),
+            federated_event_id,
         )
     if user_id is not None:
-        person = PersonFacts(Known(user_id, active, serial), f"{first} {last}".strip() or username, student_id)
+        name = f"{first} {last}".strip() or username
+        person = PersonFacts(Known(user_id, active, serial), person_id, name, student_id)
     if fingerprint is not None:
         prior = PriorScan(bytes(fingerprint), code, json.loads(answer))
-    return ScanFacts(event, person, tuple(_existing(values) for values in json.loads(existing or "[]")), prior)
+    return ScanFacts(event, person, tuple(_existing(values) for values in json.loads(existing or "[]")), prior), rest
 
 
 def list_attendance(user: User) -> QuerySet[Attendance]:
@@ -104,11 +175,25 @@ def list_attendance(user: User) -> QuerySet[Attendance]:
 
     Students see their own, organizers that of the events they run and their own, campus admins all.
     """
-    rows = Attendance.objects.select_related("event", "session", "user").order_by("-first_in_at", "-id")
+    rows = Attendance.objects.select_related("event", "session", "user", "visitor").order_by("-first_in_at", "-id")
     if user.role == Role.CAMPUS_ADMIN:
         return rows
     mine = rows.filter(user_id=user.pk)
     return mine | rows.filter(event__organizer_id=user.pk) if user.role == Role.ORGANIZER else mine
+
+
+def list_away_attendance(user: User) -> QuerySet[Visit]:
+    """Return the visits to other campuses that ``user`` may see: campus admins all, everybody else their own.
+
+    Each has ``user_id``, ``student_id``, ``first_name``, ``last_name`` and ``username`` of the person, None where this
+    campus knows them no longer.
+    """
+    person = User.objects.filter(person_id=OuterRef("person_id"))
+    rows = list_away_visits().annotate(
+        user_id=Subquery(person.values("id")[:1]),
+        **{name: Subquery(person.values(name)[:1]) for name in ("student_id", "first_name", "last_name", "username")},
+    )
+    return rows if user.role == Role.CAMPUS_ADMIN else rows.filter(person_id=user.person_id)
 
 
 def get_attendance(*, user: User, attendance_id: UUID) -> Attendance:

@@ -54,3 +54,13 @@ class InvalidTimes(Invalid):
 class OrganizerNotFound(Invalid):
     code = "organizer_not_found"
     detail = "There is no active organizer or campus admin with this id."
+
+
+class CommonField(Conflict):
+    code = "common_field"
+    detail = "This is common to all campuses of a university-wide event; the public site changes it."
+
+
+class OutsideCommonTimes(Invalid):
+    code = "outside_common_times"
+    detail = "Sessions of a university-wide event lie within its common start and end."

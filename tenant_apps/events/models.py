@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, JSONField, Q, Value
 
 from shared_apps.common.ids import uuid7
 from shared_apps.common.text import PRINTABLE
@@ -26,6 +26,11 @@ class Event(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     cancel_reason = models.CharField(max_length=500, blank=True, default="", validators=[PRINTABLE])
+    # Whether other campuses may come, and which: [{campus: code, seats: number or null}]. The federation has its copy.
+    is_multi_campus = models.BooleanField(default=False, db_default=False)
+    invitations = models.JSONField(default=list, blank=True, db_default=Value([], JSONField()))
+    # The federated event that this is (hosted: the same id) or follows (university-wide).
+    federated_event_id = models.UUIDField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
@@ -36,6 +41,7 @@ class Event(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(status__in=EventStatus.values), name="events_event_status_known"),
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="events_event_ends_after_start"),
+            models.UniqueConstraint(fields=["federated_event_id"], name="events_event_federated_once"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["status", "starts_at"], name="events_event_status_start"),
@@ -44,6 +50,11 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_university_wide(self) -> bool:
+        """Whether the public site called it, so that what is common is not this campus's to change."""
+        return self.federated_event_id is not None and self.federated_event_id != self.pk
 
 
 class Session(models.Model):

@@ -28,12 +28,17 @@ def list_visible_events(user: User) -> QuerySet[Event]:
     return events.filter(published | Q(organizer_id=user.pk) if user.role == Role.ORGANIZER else published)
 
 
+def find_visible_event(*, user: User, event_id: UUID) -> Event | None:
+    """Return one event of this campus that ``user`` may see, None for all others."""
+    return list_visible_events(user).filter(pk=event_id).first()
+
+
 def get_visible_event(*, user: User, event_id: UUID) -> Event:
     """Return one event that ``user`` may see.
 
     Raises: EventNotFound, also for one that exists and is not theirs to see.
     """
-    event = list_visible_events(user).filter(pk=event_id).first()
+    event = find_visible_event(user=user, event_id=event_id)
     if event is None:
         raise EventNotFound
     return event

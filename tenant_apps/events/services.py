@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -10,7 +10,12 @@ from django.db import transaction
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import STAFF_ROLES, Role
 from shared_apps.audit.services import record_action
+from shared_apps.federation.errors import NothingToSeat
+from shared_apps.federation.rules import FederatedStatus
+from shared_apps.federation.selectors import get_federated_event
+from shared_apps.federation.services.hosting import Offer, check_invited, offer_event
 from tenant_apps.events.errors import (
+    CommonField,
     EventClosed,
     EventNotFound,
     EventWasPublished,
@@ -18,6 +23,7 @@ from tenant_apps.events.errors import (
     LastSession,
     NotYourEvent,
     OrganizerNotFound,
+    OutsideCommonTimes,
     SessionHasAttendance,
     SessionNotFound,
     TooManySessions,
@@ -27,6 +33,7 @@ from tenant_apps.events.models import Event, Session
 from tenant_apps.events.rules import MOST_SESSIONS, TRANSITIONS, EventStatus, Instants, event_span, fill_instants
 
 SessionData = dict[str, Any]
+COMMON_FIELDS: Final = frozenset({"title", "description", "is_multi_campus", "allowed_campuses", "campus_seats"})
 
 
 @transaction.atomic
@@ -39,12 +46,16 @@ def create_event(
     description: str = "",
     venue: str = "",
     organizer_id: UUID | None = None,
+    is_multi_campus: bool = False,
+    allowed_campuses: Sequence[str] = (),
+    campus_seats: dict[str, int | None] | None = None,
 ) -> Event:
     """Create a draft. Each session has ``starts_at`` and ``ends_at``, and may have ``name`` and the other instants.
 
-    The creator runs it, unless a campus admin names somebody else.
+    The creator runs it, unless a campus admin names somebody else. ``allowed_campuses`` (codes) may come to a
+    ``is_multi_campus`` event once it is published, ``campus_seats`` bounds how many of each.
 
-    Raises: InvalidTimes, TooManySessions, OrganizerNotFound, NotYourEvent.
+    Raises: InvalidTimes, TooManySessions, OrganizerNotFound, NotYourEvent, UnknownCampus, OwnCampus, NothingToSeat.
     """
     instants = [_instants(session) for session in sessions]
     if len(instants) > MOST_SESSIONS:
@@ -57,6 +68,8 @@ def create_event(
         organizer=_organizer(organizer_id, by=by),
         starts_at=starts_at,
         ends_at=ends_at,
+        is_multi_campus=is_multi_campus,
+        invitations=_invitations([], allowed_campuses=allowed_campuses, campus_seats=campus_seats),
     )
     Session.objects.bulk_create(
         Session(event=event, name=data.get("name", ""), **_columns(times))
@@ -68,18 +81,28 @@ def create_event(
 
 @transaction.atomic
 def update_event(*, by: User, at: datetime, event_id: UUID, changes: dict[str, Any]) -> Event:
-    """Change title, description, venue or organizer.
+    """Change title, description, venue, organizer, or who is invited and to how many seats.
 
-    Raises: EventNotFound, NotYourEvent, EventClosed, OrganizerNotFound.
+    What is shared changes for every invited campus in the same transaction.
+
+    Raises: EventNotFound, NotYourEvent, EventClosed, OrganizerNotFound, CommonField, UnknownCampus, OwnCampus,
+    NothingToSeat, SeatsTaken.
     """
     event = _lock_open_event(event_id, by=by)
     changes = dict(changes)
+    fields = sorted(changes)
+    if event.is_university_wide and (fixed := COMMON_FIELDS & changes.keys()):
+        raise CommonField(attr=min(fixed))
     if "organizer_id" in changes:
         event.organizer = _organizer(changes.pop("organizer_id"), by=by)
+    allowed, seats = changes.pop("allowed_campuses", None), changes.pop("campus_seats", None)
+    if allowed is not None or seats is not None:
+        event.invitations = _invitations(event.invitations, allowed_campuses=allowed, campus_seats=seats)
     for field, value in changes.items():
         setattr(event, field, value)
     event.save()
-    _record(event, by=by, at=at, action="event.changed", changes={"fields": sorted(changes)})
+    _share(event, at=at)
+    _record(event, by=by, at=at, action="event.changed", changes={"fields": fields})
     return event
 
 
@@ -131,6 +154,7 @@ def add_session(*, by: User, at: datetime, event_id: UUID, session: SessionData)
         raise TooManySessions
     added = Session.objects.create(event=event, name=session.get("name", ""), **_columns(_instants(session)))
     _follow_sessions(event)
+    _share(event, at=at)
     _record(event, by=by, at=at, action="event.session_added", changes={"session": str(added.pk)})
     return added
 
@@ -152,6 +176,7 @@ def update_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID, 
     session.name = changes.get("name", session.name)
     session.save()
     _follow_sessions(event)
+    _share(event, at=at)
     _record(
         event, by=by, at=at, action="event.session_changed",
         changes={"session": str(session_id), "fields": sorted(changes)},
@@ -172,6 +197,7 @@ def remove_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID) 
         raise LastSession
     session.delete()
     _follow_sessions(event)
+    _share(event, at=at)
     _record(event, by=by, at=at, action="event.session_removed", changes={"session": str(session_id)})
 
 
@@ -186,8 +212,64 @@ def _change_status(event_id: UUID, to: EventStatus, *, by: User, at: datetime, *
     for field, value in stamps.items():
         setattr(event, field, value)
     event.save()
+    _share(event, at=at)
     _record(event, by=by, at=at, action=f"event.{to}", reason=stamps.get("cancel_reason", ""))
     return event
+
+
+def _share(event: Event, *, at: datetime) -> None:
+    """Make what other campuses see of ``event`` what it is now; nothing for events that were never shared."""
+    if event.status == EventStatus.DRAFT or event.is_university_wide:
+        return
+    if not event.is_multi_campus and event.federated_event_id is None:
+        return
+    if event.federated_event_id is None:
+        event.federated_event_id = event.pk
+        event.save(update_fields=["federated_event_id"])
+    offer_event(
+        at=at,
+        offer=Offer(
+            event_id=event.pk,
+            status=event.status if event.is_multi_campus else FederatedStatus.WITHDRAWN,
+            title=event.title,
+            description=event.description,
+            venue=event.venue,
+            starts_at=event.starts_at,
+            ends_at=event.ends_at,
+            sessions=[
+                {
+                    "id": str(session.pk),
+                    "name": session.name,
+                    **{name: moment.isoformat() for name, moment in _columns(session.instants).items()},
+                }
+                for session in event.sessions.order_by("starts_at", "id")
+            ],
+            published_at=event.published_at,
+            completed_at=event.completed_at,
+            cancelled_at=event.cancelled_at,
+            cancel_reason=event.cancel_reason,
+            invitations={row["campus"]: row["seats"] for row in event.invitations},
+        ),
+    )
+
+
+def _invitations(
+    known: list[dict[str, Any]],
+    *,
+    allowed_campuses: Sequence[str] | None,
+    campus_seats: dict[str, int | None] | None,
+) -> list[dict[str, Any]]:
+    """Return the invitations after a change. A campus that was invited stays so when it is suspended meanwhile."""
+    seats = {row["campus"]: row["seats"] for row in known}
+    if allowed_campuses is not None:
+        wanted = list(dict.fromkeys(code.upper() for code in allowed_campuses))
+        check_invited([code for code in wanted if code not in seats])
+        seats = {code: seats.get(code) for code in wanted}
+    for code, number in (campus_seats or {}).items():
+        if code.upper() not in seats:
+            raise NothingToSeat(f"{code[:16]!r} is not among the allowed campuses.", attr="campus_seats")
+        seats[code.upper()] = number
+    return [{"campus": code, "seats": number} for code, number in sorted(seats.items())]
 
 
 def _lock_event(event_id: UUID, *, by: User) -> Event:
@@ -222,7 +304,13 @@ def _refuse_with_attendance(session: Session) -> None:
 
 
 def _follow_sessions(event: Event) -> None:
-    event.starts_at, event.ends_at = event_span([session.instants for session in event.sessions.all()])
+    sessions = [session.instants for session in event.sessions.all()]
+    starts_at, ends_at = event_span(sessions)
+    if event.is_university_wide:
+        common = get_federated_event(cast(UUID, event.federated_event_id))
+        if starts_at < common.starts_at or ends_at > common.ends_at:
+            raise OutsideCommonTimes
+    event.starts_at, event.ends_at = starts_at, ends_at
     event.save(update_fields=["starts_at", "ends_at", "updated_at"])
 
 

@@ -1,8 +1,10 @@
 """One way to answer a list: filter, then page."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, QuerySet, Value
 from django_filters.filterset import FilterSet
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -27,6 +29,41 @@ def answer_list(
     rows = _with_total_order(_narrow(request, rows, filters))
     page = pages.paginate_queryset(rows, request)
     return pages.get_paginated_response(serializer(page, many=True, context={"request": request}).data)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One kind of rows of a list that has several. ``rows`` may be paged by ``id`` and by every column that orders."""
+
+    rows: QuerySet[Any]
+    filters: type[FilterSet]
+    serializer: type[BaseSerializer[Any]]
+
+
+def answer_merged_list(request: Request, *, parts: Sequence[Part], order_columns: Sequence[str]) -> Response:
+    """Return one page of several kinds of rows in one order, narrowed by the query string.
+
+    One statement counts, one finds the page's ids, and one reads the rows of each kind that the page has: the same
+    number whatever the lists hold. ``order_columns`` are those that a filter's ordering may name.
+
+    Raises: ValidationError as ``answer_list``.
+    """
+    narrowed = [_narrow(request, part.rows, part.filters) for part in parts]
+    ordering = [*narrowed[0].query.order_by, "id"]
+    keys = [
+        rows.order_by().annotate(part_number=Value(number)).values_list("id", "part_number", *order_columns)
+        for number, rows in enumerate(narrowed)
+    ]
+    pages = Pages()
+    page = pages.paginate_queryset(keys[0].union(*keys[1:], all=True).order_by(*ordering), request) or []
+    found: dict[tuple[int, Any], Any] = {}
+    for number, part in enumerate(parts):
+        ids = [row[0] for row in page if row[1] == number]
+        if ids:
+            rows = part.rows.filter(id__in=ids).order_by()
+            shown = part.serializer(rows, many=True, context={"request": request}).data
+            found.update({(number, str(row["id"])): row for row in shown})
+    return pages.get_paginated_response([found[row[1], str(row[0])] for row in page if (row[1], str(row[0])) in found])
 
 
 def answer_cursor_list(

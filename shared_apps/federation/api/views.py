@@ -15,7 +15,7 @@ from shared_apps.accounts.api.base import View, actor
 from shared_apps.accounts.roles import Can
 from shared_apps.common.api.serializers import InstantField
 from shared_apps.common.clock import now
-from shared_apps.federation.services import issue_pass
+from shared_apps.federation.services.issuing import issue_pass
 from tenants.context import current_campus
 
 

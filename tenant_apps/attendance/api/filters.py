@@ -1,7 +1,12 @@
 """How lists of presence are narrowed."""
 
-import django_filters
+from uuid import UUID
 
+import django_filters
+from django.db.models import QuerySet
+
+from shared_apps.accounts.models import User
+from shared_apps.federation.models import Visit
 from tenant_apps.attendance.models import Attendance, Scan
 from tenant_apps.attendance.rules import AttendanceStatus, Outcome
 
@@ -22,6 +27,19 @@ class AttendanceFilter(django_filters.FilterSet):
     def filter_queryset(self, queryset):  # type: ignore[no-untyped-def]
         narrowed = super().filter_queryset(queryset)
         return narrowed if self.form.cleaned_data["status"] else narrowed.exclude(status=AttendanceStatus.VOID)
+
+
+class AwayFilter(AttendanceFilter):
+    """The same for visits to other campuses."""
+
+    user = django_filters.UUIDFilter(method="of_user")
+
+    class Meta:
+        model = Visit
+        fields: tuple[str, ...] = ()
+
+    def of_user(self, visits: QuerySet[Visit], _: str, user_id: UUID) -> QuerySet[Visit]:
+        return visits.filter(person_id__in=User.objects.filter(pk=user_id).values("person_id"))
 
 
 class ScanFilter(django_filters.FilterSet):

@@ -73,15 +73,18 @@ class ScanSerializer(serializers.ModelSerializer):
 
 
 class AttendanceSerializer(serializers.ModelSerializer):
-    """What the scans of one person at one session amount to."""
+    """What the scans of one person at one session amount to. Where it was and whose it is are both in every row."""
 
     event_title = serializers.CharField(source="event.title")
     session_name = serializers.CharField(source="session.name")
-    display_name = serializers.CharField(source="user.display_name")
-    student_id = serializers.CharField(source="user.student_id", allow_null=True)
+    display_name = serializers.CharField(
+        source="person.display_name", allow_null=True, help_text="Null until a visitor's campus has told it"
+    )
+    student_id = serializers.SerializerMethodField(help_text="Of people of this campus only")
     operator = serializers.UUIDField(source="operator_id", allow_null=True)
-    campus = serializers.SerializerMethodField(help_text="Code of the campus where it was recorded")
-    cross_campus_attendance = serializers.SerializerMethodField(help_text="Whether the person is of another campus")
+    campus = serializers.SerializerMethodField(help_text="Code of the campus where it was recorded: the host")
+    home_campus = serializers.SerializerMethodField(help_text="Code of the person's own campus")
+    cross_campus_attendance = serializers.SerializerMethodField(help_text="Whether the two differ")
     first_in_at = InstantField()
     last_out_at = InstantField(allow_null=True)
     created_at = InstantField()
@@ -91,15 +94,56 @@ class AttendanceSerializer(serializers.ModelSerializer):
         model = Attendance
         fields = (
             "id", "event", "event_title", "session", "session_name", "user", "display_name", "student_id", "status",
-            "first_in_at", "last_out_at", "method", "operator", "campus", "cross_campus_attendance", "created_at",
-            "updated_at",
+            "first_in_at", "last_out_at", "method", "operator", "campus", "home_campus", "cross_campus_attendance",
+            "created_at", "updated_at",
         )  # fmt: skip
+
+    def get_student_id(self, attendance: Attendance) -> str | None:
+        return attendance.user.student_id if attendance.user else None
 
     def get_campus(self, attendance: Attendance) -> str:
         return str(self.context["request"].campus.code)
 
+    def get_home_campus(self, attendance: Attendance) -> str:
+        return attendance.visitor.home if attendance.visitor else str(self.context["request"].campus.code)
+
     def get_cross_campus_attendance(self, attendance: Attendance) -> bool:
-        return False
+        return attendance.visitor is not None
+
+
+class AwayAttendanceSerializer(serializers.Serializer):
+    """The same shape for a visit to another campus: its id is the visit's, how and by whom is the host's affair."""
+
+    id = serializers.UUIDField()
+    event = serializers.UUIDField(source="event_id")
+    event_title = serializers.CharField()
+    session = serializers.UUIDField(source="session_id")
+    session_name = serializers.CharField()
+    user = serializers.UUIDField(source="user_id", allow_null=True)
+    display_name = serializers.SerializerMethodField()
+    student_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=AttendanceStatus.choices)
+    first_in_at = InstantField()
+    last_out_at = InstantField(allow_null=True)
+    method = serializers.SerializerMethodField()
+    operator = serializers.SerializerMethodField()
+    campus = serializers.CharField(source="host")
+    home_campus = serializers.CharField(source="home")
+    cross_campus_attendance = serializers.SerializerMethodField()
+    created_at = InstantField()
+    updated_at = InstantField()
+
+    def get_display_name(self, visit: Any) -> str | None:
+        return f"{visit.first_name or ''} {visit.last_name or ''}".strip() or visit.username
+
+    def get_method(self, visit: Any) -> str:
+        return Method.PASS.value
+
+    def get_operator(self, visit: Any) -> None:
+        return None
+
+    def get_cross_campus_attendance(self, visit: Any) -> bool:
+        return True
 
 
 class AnsweredScanSerializer(serializers.Serializer):
@@ -119,8 +163,8 @@ class AnsweredScanSerializer(serializers.Serializer):
 class AnsweredPersonSerializer(serializers.Serializer):
     """Whom the operator sees."""
 
-    id = serializers.UUIDField()
-    display_name = serializers.CharField()
+    id = serializers.UUIDField(help_text="Of visitors the id in the federation")
+    display_name = serializers.CharField(allow_null=True, help_text="Null until a visitor's campus has told it")
     student_id = serializers.CharField(allow_null=True)
 
 

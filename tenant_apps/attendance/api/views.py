@@ -10,13 +10,15 @@ from rest_framework.response import Response
 
 from shared_apps.accounts.api.base import ViewSet, actor
 from shared_apps.accounts.roles import Can, may
-from shared_apps.common.api.lists import answer_cursor_list, answer_list
+from shared_apps.common.api.lists import Part, answer_cursor_list, answer_merged_list
 from shared_apps.common.api.pagination import Cursor
 from shared_apps.common.api.serializers import ReasonSerializer
 from shared_apps.common.clock import now
-from tenant_apps.attendance.api.filters import AttendanceFilter, ScanFilter
+from shared_apps.federation.selectors import get_invited_event
+from tenant_apps.attendance.api.filters import AttendanceFilter, AwayFilter, ScanFilter
 from tenant_apps.attendance.api.serializers import (
     AttendanceSerializer,
+    AwayAttendanceSerializer,
     MarkAttendanceSerializer,
     ScanAnswerSerializer,
     ScanRefusalSerializer,
@@ -25,10 +27,10 @@ from tenant_apps.attendance.api.serializers import (
 from tenant_apps.attendance.errors import ProofRequired
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules import Direction
-from tenant_apps.attendance.selectors import get_attendance, list_attendance, list_scans
+from tenant_apps.attendance.selectors import get_attendance, list_attendance, list_away_attendance, list_scans
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import ScanRequest, record_scan
-from tenant_apps.events.selectors import get_visible_event
+from tenant_apps.events.selectors import find_visible_event
 
 
 class AttendanceViewSet(ViewSet):
@@ -53,9 +55,12 @@ class AttendanceViewSet(ViewSet):
 
     @extend_schema(responses=AttendanceSerializer(many=True))
     def list(self, request: Request) -> Response:
-        """List attendance: students their own, organizers that of the events they run, campus admins all."""
-        rows = list_attendance(actor(request))
-        return answer_list(request, rows=rows, filters=AttendanceFilter, serializer=AttendanceSerializer)
+        """List attendance: students their own, organizers that of the events they run, campus admins all; with the
+        visits of the same people to other campuses.
+        """
+        here = Part(list_attendance(actor(request)), AttendanceFilter, AttendanceSerializer)
+        away = Part(list_away_attendance(actor(request)), AwayFilter, AwayAttendanceSerializer)
+        return answer_merged_list(request, parts=[here, away], order_columns=("first_in_at", "status"))
 
     @extend_schema(responses=AttendanceSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
@@ -82,7 +87,8 @@ class AttendanceViewSet(ViewSet):
         body.is_valid(raise_exception=True)
         data = body.validated_data
         if not may_mark:
-            get_visible_event(user=user, event_id=data["event_id"])
+            if find_visible_event(user=user, event_id=data["event_id"]) is None:
+                get_invited_event(data["event_id"])
             raise ProofRequired
         answer = record_scan(
             by=user,

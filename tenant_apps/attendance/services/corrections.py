@@ -8,6 +8,7 @@ from django.db import transaction
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
 from shared_apps.audit.services import record_action
+from shared_apps.federation.services.visits import Credit, correct_visit
 from tenant_apps.attendance.errors import AlreadyVoid, AttendanceNotFound, NotYourEvent
 from tenant_apps.attendance.models import Attendance, Correction
 from tenant_apps.attendance.rules import AttendanceStatus
@@ -19,7 +20,9 @@ def undo_attendance(*, by: User, at: datetime, attendance_id: UUID, reason: str)
 
     Locks: the attendance. Raises: AttendanceNotFound, NotYourEvent, AlreadyVoid.
     """
-    rows = Attendance.objects.select_for_update(no_key=True, of=("self",)).select_related("event", "session", "user")
+    rows = Attendance.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "event", "session", "user", "visitor"
+    )
     attendance = rows.filter(pk=attendance_id).first()
     if attendance is None:
         raise AttendanceNotFound
@@ -39,7 +42,27 @@ def undo_attendance(*, by: User, at: datetime, attendance_id: UUID, reason: str)
     attendance.status = AttendanceStatus.VOID
     attendance.updated_at = at
     attendance.save(update_fields=["status", "updated_at"])
+    _follow_ledger(attendance, reason=reason, at=at)
     record_action(
         at=at, by=by, action="attendance.undone", target_type="attendance", target_id=attendance.pk, reason=reason
     )
     return attendance
+
+
+def _follow_ledger(attendance: Attendance, *, reason: str, at: datetime) -> None:
+    """Make the visit of a federated event stand for the first attendance that is left, or void where none is."""
+    event_id = attendance.event.federated_event_id
+    if event_id is None:
+        return
+    left = (
+        Attendance.objects.filter(event=attendance.event, user=attendance.user_id, visitor=attendance.visitor_id)
+        .exclude(status=AttendanceStatus.VOID)
+        .select_related("session")
+        .order_by("first_in_at", "id")
+        .first()
+    )
+    credit = left and Credit(
+        attendance_id=left.pk, session_id=left.session_id, session_name=left.session.name, status=left.status,
+        first_in_at=left.first_in_at, last_out_at=left.last_out_at,
+    )  # fmt: skip
+    correct_visit(event_id=event_id, person_id=attendance.person.person_id, credit=credit or None, reason=reason, at=at)

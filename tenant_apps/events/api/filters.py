@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from shared_apps.common.clock import EARLIEST, LATEST, now, to_instant
+from shared_apps.federation.models import FederatedEvent
 from tenant_apps.events.models import Event
 from tenant_apps.events.rules import EventStatus
 from tenants.context import current_campus
@@ -92,3 +93,19 @@ class EventFilter(django_filters.FilterSet):
         moment = now()
         running = Q(status=EventStatus.PUBLISHED, starts_at__lte=moment, ends_at__gte=moment)
         return events.filter(running if wanted else ~running)
+
+
+class InvitedEventFilter(EventFilter):
+    """The same for events of other campuses: nobody here runs them."""
+
+    organizer = django_filters.UUIDFilter(method="of_nobody")
+
+    class Meta:
+        model = FederatedEvent
+        fields: tuple[str, ...] = ()
+
+    def of_nobody(self, events: QuerySet[Any], _: str, organizer: Any) -> QuerySet[Any]:
+        return events.none()
+
+    def only_mine(self, events: QuerySet[Any], _: str, wanted: bool) -> QuerySet[Any]:
+        return events.none() if wanted else events

@@ -3,12 +3,15 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
 from shared_apps.common.clock import now
 from shared_apps.common.text import PRINTABLE
+from shared_apps.federation.models import FederatedEvent
+from shared_apps.federation.rules import MOST_INVITATIONS
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.rules import MOST_SESSIONS, is_ongoing
 
@@ -36,6 +39,10 @@ class EventSerializer(serializers.ModelSerializer):
     is_ongoing = serializers.SerializerMethodField()
     organizer_name = serializers.SerializerMethodField()
     campus = serializers.SerializerMethodField(help_text="Code of the campus that holds it")
+    is_federated = serializers.SerializerMethodField(help_text="Whether another campus holds it and invites this one")
+    federated_event = serializers.UUIDField(source="federated_event_id", allow_null=True)
+    allowed_campuses = serializers.SerializerMethodField(help_text="Codes of the campuses that may come")
+    campus_seats = serializers.SerializerMethodField(help_text="Seats by campus code, null for no limit")
     sessions = SessionSerializer(many=True)
     published_at = InstantField(allow_null=True)
     completed_at = InstantField(allow_null=True)
@@ -47,7 +54,8 @@ class EventSerializer(serializers.ModelSerializer):
         model = Event
         fields = (
             "id", "title", "description", "venue", "status", "date", "starts_at", "ends_at", "is_ongoing", "organizer",
-            "organizer_name", "campus", "sessions", "cancel_reason", "published_at", "completed_at", "cancelled_at",
+            "organizer_name", "campus", "is_federated", "is_multi_campus", "federated_event", "allowed_campuses",
+            "campus_seats", "sessions", "cancel_reason", "published_at", "completed_at", "cancelled_at",
             "created_at", "updated_at",
         )  # fmt: skip
 
@@ -63,6 +71,46 @@ class EventSerializer(serializers.ModelSerializer):
 
     def get_campus(self, event: Event) -> str:
         return str(self.context["request"].campus.code)
+
+    def get_is_federated(self, event: Event) -> bool:
+        return False
+
+    def get_allowed_campuses(self, event: Event) -> list[str]:
+        return [row["campus"] for row in event.invitations]
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": ["integer", "null"]}})
+    def get_campus_seats(self, event: Event) -> dict[str, int | None]:
+        return {row["campus"]: row["seats"] for row in event.invitations}
+
+
+class InvitedEventSerializer(EventSerializer):
+    """The same shape for an event of another campus. Of who else is invited, and who runs it, it says nothing."""
+
+    organizer = serializers.SerializerMethodField()
+    sessions = SessionSerializer(many=True, source="session_values")
+    federated_event = serializers.UUIDField(source="id")
+    is_multi_campus = serializers.SerializerMethodField()
+
+    def get_organizer(self, event: FederatedEvent) -> None:
+        return None
+
+    def get_organizer_name(self, event: FederatedEvent) -> None:  # type: ignore[override]
+        return None
+
+    def get_campus(self, event: FederatedEvent) -> str:  # type: ignore[override]
+        return event.host
+
+    def get_is_federated(self, event: FederatedEvent) -> bool:  # type: ignore[override]
+        return True
+
+    def get_is_multi_campus(self, event: FederatedEvent) -> bool:
+        return True
+
+    def get_allowed_campuses(self, event: FederatedEvent) -> list[str]:  # type: ignore[override]
+        return [str(self.context["request"].campus.code)]
+
+    def get_campus_seats(self, event: FederatedEvent) -> dict[str, int | None]:  # type: ignore[override]
+        return {}
 
 
 class SessionWriteSerializer(StrictSerializer):
@@ -83,6 +131,15 @@ class EventChangeSerializer(StrictSerializer):
     description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
     venue = serializers.CharField(max_length=200, required=False, allow_blank=True, validators=[PRINTABLE])
     organizer_id = IdField(required=False, help_text="Campus admins only")
+    is_multi_campus = serializers.BooleanField(required=False, help_text="Whether other campuses may come")
+    allowed_campuses = serializers.ListField(
+        child=serializers.CharField(max_length=16), required=False, max_length=MOST_INVITATIONS,
+        help_text="Codes of the campuses that may come",
+    )  # fmt: skip
+    campus_seats = serializers.DictField(
+        child=serializers.IntegerField(min_value=0, max_value=100_000, allow_null=True), required=False,
+        help_text="Seats by campus code; null or missing for no limit",
+    )  # fmt: skip
 
 
 class EventCreateSerializer(EventChangeSerializer):

@@ -11,20 +11,22 @@ from rest_framework.response import Response
 
 from shared_apps.accounts.api.base import View, ViewSet, actor
 from shared_apps.accounts.roles import Can
-from shared_apps.common.api.lists import answer_list
+from shared_apps.common.api.lists import Part, answer_merged_list
 from shared_apps.common.api.serializers import ReasonSerializer
 from shared_apps.common.clock import now
+from shared_apps.federation.selectors import get_invited_event, list_invited_events
 from tenant_apps.events import services
-from tenant_apps.events.api.filters import EventFilter
+from tenant_apps.events.api.filters import EventFilter, InvitedEventFilter
 from tenant_apps.events.api.serializers import (
     EventChangeSerializer,
     EventCreateSerializer,
     EventSerializer,
+    InvitedEventSerializer,
     SessionSerializer,
     SessionWriteSerializer,
 )
 from tenant_apps.events.models import Event
-from tenant_apps.events.selectors import get_visible_event, list_visible_events
+from tenant_apps.events.selectors import find_visible_event, get_visible_event, list_visible_events
 
 
 class EventViewSet(ViewSet):
@@ -47,14 +49,21 @@ class EventViewSet(ViewSet):
 
     @extend_schema(responses=EventSerializer(many=True))
     def list(self, request: Request) -> Response:
-        """List events: what was published, for organizers also their own drafts, for campus admins all."""
-        rows = list_visible_events(actor(request))
-        return answer_list(request, rows=rows, filters=EventFilter, serializer=EventSerializer)
+        """List events: what was published, for organizers also their own drafts, for campus admins all; and those of
+        other campuses that invite this one.
+        """
+        own = Part(list_visible_events(actor(request)), EventFilter, EventSerializer)
+        invited = Part(list_invited_events(), InvitedEventFilter, InvitedEventSerializer)
+        columns = ("starts_at", "title", "created_at", "status")
+        return answer_merged_list(request, parts=[own, invited], order_columns=columns)
 
     @extend_schema(responses=EventSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        """Read one event."""
-        return _answer(request, pk)
+        """Read one event, of this campus or of one that invites it."""
+        event = find_visible_event(user=actor(request), event_id=pk)
+        if event is not None:
+            return Response(EventSerializer(event, context={"request": request}).data)
+        return Response(InvitedEventSerializer(get_invited_event(pk), context={"request": request}).data)
 
     @extend_schema(request=EventCreateSerializer, responses={201: EventSerializer})
     def create(self, request: Request) -> Response:

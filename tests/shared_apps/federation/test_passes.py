@@ -9,7 +9,7 @@ import pytest
 
 from shared_apps.common.clock import now
 from shared_apps.federation.passes import ForgedPass, NotAPass, Pass, read_pass, sign_pass
-from shared_apps.federation.services import issue_pass
+from shared_apps.federation.services.issuing import issue_pass
 from tests.cast import Cast, Http
 from tests.factories import pass_of
 

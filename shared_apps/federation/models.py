@@ -1,0 +1,250 @@
+"""The ledger and what leads to it. Public tables; row-level security shows each campus its own rows only.
+
+Every primary key and unique constraint begins with the federated event's id, and campuses are named by code, without
+foreign keys: so the tables can be distributed by event (design 10).
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from shared_apps.common.ids import uuid7
+from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState, VisitStatus
+from tenants.policies import ME, RowPolicy
+
+CODE_LENGTH = 16
+_MINE = f"(host = {ME} OR home = {ME})"
+
+
+class FederatedEvent(models.Model):
+    """An event that several campuses share: what all of them may know of it.
+
+    A hosted one has the id, and is a copy, of the host's own event, written in the same transaction; a university-wide
+    one is the original, and each participating campus has an event of its own that follows it.
+    """
+
+    privileges: ClassVar = ("SELECT", "INSERT", "UPDATE")
+    campus_privileges: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ()}
+    row_policies: ClassVar = (
+        RowPolicy(
+            "concerned_read",
+            "SELECT",
+            using=f"host = {ME} OR {ME} = ANY(participants) OR EXISTS (SELECT 1 FROM public.federation_invitation i "
+            f"WHERE i.event_id = federation_federatedevent.id AND i.campus = {ME} AND i.withdrawn_at IS NULL)",
+        ),
+        RowPolicy("host_inserts", "INSERT", check=f"host = {ME} AND kind = 'hosted'"),
+        RowPolicy("host_updates", "UPDATE", using=f"host = {ME}", check=f"host = {ME} AND kind = 'hosted'"),
+    )
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=16, choices=FederatedKind.choices)
+    # Empty for a university-wide event, which has a host at each participating campus.
+    host = models.CharField(max_length=CODE_LENGTH, blank=True, default="")
+    participants = ArrayField(models.CharField(max_length=CODE_LENGTH), default=list, blank=True)
+    status = models.CharField(max_length=16, choices=FederatedStatus.choices, default=FederatedStatus.PUBLISHED)
+    title = models.CharField(max_length=200)
+    description = models.TextField(max_length=10_000, blank=True, default="")
+    venue = models.CharField(max_length=200, blank=True, default="")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    # [{id, name, opens_at, starts_at, late_after, ends_at, closes_at}] of the host's event, ISO 8601 in UTC.
+    sessions = models.JSONField(default=list, blank=True)
+    cancel_reason = models.CharField(max_length=500, blank=True, default="")
+    published_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(status__in=FederatedStatus.values), name="federation_event_status_known"
+            ),
+            models.CheckConstraint(
+                condition=(Q(kind=FederatedKind.HOSTED, participants=[]) & ~Q(host=""))
+                | (Q(kind=FederatedKind.UNIVERSITY, host="") & ~Q(participants=[])),
+                name="federation_event_host_by_kind",
+            ),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="federation_event_ends_after_start"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["starts_at", "id"], name="federation_event_start")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def session_values(self) -> list[dict[str, Any]]:
+        """Its sessions with instants instead of text."""
+        return [
+            {name: datetime.fromisoformat(value) if name.endswith(("_at", "_after")) else value for name, value in row}
+            for row in (session.items() for session in self.sessions)
+        ]
+
+
+class Invitation(models.Model):
+    """One campus that may come to a hosted event, and how many of its people.
+
+    ``taken`` counts its registered places; it is taken by one ``UPDATE`` that the check below bounds, whatever races.
+    """
+
+    privileges: ClassVar = ("SELECT",)
+    campus_privileges: ClassVar = {
+        "SELECT": (), "INSERT": (), "UPDATE": ("seats", "taken", "withdrawn_at", "updated_at"),
+    }  # fmt: skip
+    # It carries its host: a policy that looked it up would run into that table's own policy, and that into this one.
+    row_policies: ClassVar = (
+        RowPolicy("concerned_read", "SELECT", using=f"host = {ME} OR campus = {ME}"),
+        RowPolicy("host_inserts", "INSERT", check=f"host = {ME} AND campus <> {ME}"),
+        RowPolicy("concerned_update", "UPDATE", using=f"host = {ME} OR campus = {ME}"),
+    )
+
+    pk = models.CompositePrimaryKey("event_id", "campus")
+    event_id = models.UUIDField()
+    campus = models.CharField(max_length=CODE_LENGTH)
+    host = models.CharField(max_length=CODE_LENGTH)
+    seats = models.PositiveIntegerField(null=True, blank=True)
+    taken = models.PositiveIntegerField(default=0)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(seats__isnull=True) | Q(taken__lte=F("seats")), name="federation_invitation_seats_bound"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["campus", "event_id"], name="federation_invitation_campus"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campus} to {self.event_id}"
+
+
+class FederatedRegistration(models.Model):
+    """A visitor's place, or waiting place, at a hosted event. Walk-ins get theirs at the door."""
+
+    privileges: ClassVar = ("SELECT",)
+    campus_privileges: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ("state", "requested_at", "updated_at")}
+    row_policies: ClassVar = (
+        RowPolicy("concerned_read", "SELECT", using=_MINE),
+        RowPolicy("concerned_insert", "INSERT", check=_MINE),
+        RowPolicy("concerned_update", "UPDATE", using=_MINE),
+    )
+
+    pk = models.CompositePrimaryKey("event_id", "person_id")
+    event_id = models.UUIDField()
+    person_id = models.UUIDField()
+    host = models.CharField(max_length=CODE_LENGTH)
+    home = models.CharField(max_length=CODE_LENGTH)
+    state = models.CharField(max_length=16, choices=RegistrationState.choices)
+    is_walk_in = models.BooleanField(default=False)
+    # The order of the waiting list.
+    requested_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=RegistrationState.values), name="federation_registration_state_known"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["event_id", "home", "state", "requested_at"], name="federation_reg_waiting"),
+            models.Index(fields=["home", "person_id"], name="federation_reg_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} at {self.event_id}: {self.state}"
+
+
+class Visit(models.Model):
+    """One person counted at one federated event, at home or away: the ledger. It outlives either campus's tables.
+
+    ``host`` took the presence, ``home`` is credited with it. The unique constraint makes a person count once, however
+    many campuses, doors and retries there are.
+    """
+
+    privileges: ClassVar = ("SELECT",)
+    campus_privileges: ClassVar = {
+        "SELECT": (),
+        "INSERT": (),
+        "UPDATE": ("status", "first_in_at", "last_out_at", "attendance_id", "session_id", "session_name", "updated_at"),
+    }
+    row_policies: ClassVar = (
+        RowPolicy("concerned_read", "SELECT", using=_MINE),
+        RowPolicy("host_inserts", "INSERT", check=f"host = {ME}"),
+        RowPolicy("host_updates", "UPDATE", using=f"host = {ME}", check=f"host = {ME}"),
+    )
+
+    pk = models.CompositePrimaryKey("event_id", "id")
+    event_id = models.UUIDField()
+    id = models.UUIDField(default=uuid7)
+    person_id = models.UUIDField()
+    host = models.CharField(max_length=CODE_LENGTH)
+    home = models.CharField(max_length=CODE_LENGTH)
+    # The first attendance that counts, of the host's.
+    attendance_id = models.UUIDField()
+    session_id = models.UUIDField()
+    # As they were when it was counted: the record must not need the event.
+    event_title = models.CharField(max_length=200)
+    session_name = models.CharField(max_length=100, blank=True, default="")
+    status = models.CharField(max_length=16, choices=VisitStatus.choices)
+    first_in_at = models.DateTimeField()
+    last_out_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["event_id", "person_id"], condition=~Q(status="void"), name="federation_visit_person_once"
+            ),
+            models.CheckConstraint(condition=Q(status__in=VisitStatus.values), name="federation_visit_status_known"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["home", "first_in_at"], name="federation_visit_home"),
+            models.Index(fields=["host", "first_in_at"], name="federation_visit_host"),
+            models.Index(fields=["person_id", "first_in_at"], name="federation_visit_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} of {self.home} at {self.host}: {self.status}"
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the person was counted at another campus than their own."""
+        return self.host != self.home
+
+
+class VisitChange(models.Model):
+    """One decision of the host that changed a visit: appended, so that the home campus sees the history too."""
+
+    privileges: ClassVar = ("SELECT",)
+    campus_privileges: ClassVar = {"SELECT": (), "INSERT": ()}
+    row_policies: ClassVar = (
+        RowPolicy("concerned_read", "SELECT", using=_MINE),
+        RowPolicy("host_inserts", "INSERT", check=f"host = {ME}"),
+    )
+
+    pk = models.CompositePrimaryKey("event_id", "id")
+    event_id = models.UUIDField()
+    id = models.UUIDField(default=uuid7)
+    visit_id = models.UUIDField()
+    host = models.CharField(max_length=CODE_LENGTH)
+    home = models.CharField(max_length=CODE_LENGTH)
+    from_status = models.CharField(max_length=16, choices=VisitStatus.choices)
+    to_status = models.CharField(max_length=16, choices=VisitStatus.choices)
+    reason = models.CharField(max_length=500)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["event_id", "visit_id"], name="federation_change_visit")]
+
+    def __str__(self) -> str:
+        return f"{self.from_status} → {self.to_status}"

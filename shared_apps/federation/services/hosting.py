@@ -1,0 +1,136 @@
+"""Opening a campus's event to others. Stand in the host, in the transaction that changes its own event."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from shared_apps.federation.errors import OwnCampus, SeatsTaken, UnknownCampus
+from shared_apps.federation.models import FederatedEvent, FederatedRegistration, Invitation
+from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState
+from tenants.context import current_campus
+from tenants.models import CampusState
+from tenants.registry import find_campus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A hosted event as other campuses are to see it. ``invitations`` maps campus codes to seats, None for no limit."""
+
+    event_id: UUID
+    status: str
+    title: str
+    description: str
+    venue: str
+    starts_at: datetime
+    ends_at: datetime
+    sessions: list[dict[str, Any]]
+    published_at: datetime | None
+    completed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    cancel_reason: str = ""
+    invitations: Mapping[str, int | None] = field(default_factory=dict)
+
+
+def check_invited(codes: Iterable[str]) -> list[str]:
+    """Return the codes as the registry spells them.
+
+    Raises: UnknownCampus (also suspended and archived ones), OwnCampus.
+    """
+    found = []
+    for text in codes:
+        campus = find_campus(text)
+        if campus is None or campus.state != CampusState.READY or campus.code != text.upper():
+            raise UnknownCampus(f"{text[:16]!r} is no campus that can be invited.", attr="allowed_campuses")
+        if campus == current_campus():
+            raise OwnCampus(attr="allowed_campuses")
+        found.append(campus.code)
+    return list(dict.fromkeys(found))
+
+
+@transaction.atomic
+def offer_event(*, offer: Offer, at: datetime) -> None:
+    """Make what other campuses see equal to ``offer``: the event, who is invited, how many seats. Runs again freely.
+
+    A campus that is no longer invited loses the event and its registrations at once; visits that were counted stay.
+    More seats promote those who wait.
+
+    Locks: the shared event, then its invitations by campus. Whoever registers takes the invitation first and reads the
+    event afterwards, so that a place is either taken before the change or refused because of it.
+
+    Raises: SeatsTaken when fewer seats are offered than are registered.
+    """
+    host = current_campus().code
+    values = {
+        "status": offer.status,
+        "title": offer.title,
+        "description": offer.description,
+        "venue": offer.venue,
+        "starts_at": offer.starts_at,
+        "ends_at": offer.ends_at,
+        "sessions": offer.sessions,
+        "published_at": offer.published_at,
+        "completed_at": offer.completed_at,
+        "cancelled_at": offer.cancelled_at,
+        "cancel_reason": offer.cancel_reason,
+        "updated_at": at,
+    }
+    if not FederatedEvent.objects.filter(pk=offer.event_id).update(**values):
+        FederatedEvent.objects.create(id=offer.event_id, kind=FederatedKind.HOSTED, host=host, created_at=at, **values)
+    rows = Invitation.objects.select_for_update(no_key=True).filter(event_id=offer.event_id).order_by("campus")
+    known = {row.campus: row for row in rows}
+    is_open = offer.status not in {FederatedStatus.CANCELLED, FederatedStatus.WITHDRAWN}
+    for campus in sorted(known.keys() | offer.invitations.keys()):
+        invited = campus in offer.invitations and offer.status != FederatedStatus.WITHDRAWN
+        if invited and campus not in known:
+            Invitation.objects.create(
+                event_id=offer.event_id, campus=campus, host=host, seats=offer.invitations[campus],
+                created_at=at, updated_at=at,
+            )  # fmt: skip
+        elif invited:
+            _set_seats(offer.event_id, campus, seats=offer.invitations[campus], at=at)
+            if is_open:
+                promote_waiting(event_id=offer.event_id, campus=campus, at=at)
+        elif known[campus].withdrawn_at is None:
+            _withdraw_invitation(offer.event_id, campus, at=at)
+
+
+def promote_waiting(*, event_id: UUID, campus: str, at: datetime) -> int:
+    """Give free seats of that campus to those who have waited longest; return how many. Needs a transaction.
+
+    Locks: the invitation.
+    """
+    invitation = Invitation.objects.select_for_update(no_key=True).get(event_id=event_id, campus=campus)
+    waiting = FederatedRegistration.objects.filter(
+        event_id=event_id, home=campus, state=RegistrationState.WAITING
+    ).order_by("requested_at", "person_id")
+    if invitation.seats is not None:
+        waiting = waiting[: max(0, invitation.seats - invitation.taken)]
+    people = list(waiting.values_list("person_id", flat=True))
+    if people:
+        FederatedRegistration.objects.filter(event_id=event_id, person_id__in=people).update(
+            state=RegistrationState.REGISTERED, updated_at=at
+        )
+        Invitation.objects.filter(event_id=event_id, campus=campus).update(taken=F("taken") + len(people))
+    return len(people)
+
+
+def _set_seats(event_id: UUID, campus: str, *, seats: int | None, at: datetime) -> None:
+    try:
+        with transaction.atomic():
+            Invitation.objects.filter(event_id=event_id, campus=campus).update(
+                seats=seats, withdrawn_at=None, updated_at=at
+            )
+    except IntegrityError:
+        raise SeatsTaken(f"{campus} has more registered places than {seats}.", attr="campus_seats") from None
+
+
+def _withdraw_invitation(event_id: UUID, campus: str, *, at: datetime) -> None:
+    Invitation.objects.filter(event_id=event_id, campus=campus).update(taken=0, withdrawn_at=at, updated_at=at)
+    FederatedRegistration.objects.filter(event_id=event_id, home=campus).exclude(
+        state=RegistrationState.WITHDRAWN
+    ).update(state=RegistrationState.WITHDRAWN, updated_at=at)

@@ -1,0 +1,94 @@
+"""A visitor's place at another campus's event. Stand in the home campus."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from shared_apps.accounts.models import User
+from shared_apps.audit.services import record_action
+from shared_apps.federation.errors import (
+    AlreadyAttended,
+    FederatedEventNotFound,
+    RegistrationClosed,
+    RegistrationNotFound,
+)
+from shared_apps.federation.models import FederatedEvent, FederatedRegistration, Invitation, Visit
+from shared_apps.federation.rules import FederatedStatus, RegistrationState, VisitStatus, has_free_seat
+from shared_apps.federation.services.hosting import promote_waiting
+from tenants.context import current_campus
+
+
+@transaction.atomic
+def register(*, by: User, at: datetime, event_id: UUID) -> tuple[FederatedRegistration, bool]:
+    """Take a place, or a waiting place where the campus's seats are taken; return (registration, whether it is new).
+
+    Said twice it changes nothing.
+
+    Locks: the campus's invitation, before anything is read: seats are exact under any race, with the host too.
+    Raises: FederatedEventNotFound (also for events that the campus is not invited to), RegistrationClosed.
+    """
+    invitation = _lock_invitation(event_id)
+    event = FederatedEvent.objects.filter(pk=event_id).first()
+    if event is None or invitation.withdrawn_at is not None:
+        raise FederatedEventNotFound
+    found = FederatedRegistration.objects.filter(event_id=event_id, person_id=by.person_id).first()
+    if found is not None and found.state != RegistrationState.WITHDRAWN:
+        return found, False
+    if event.status != FederatedStatus.PUBLISHED or event.ends_at <= at:
+        raise RegistrationClosed
+    is_free = has_free_seat(seats=invitation.seats, taken=invitation.taken)
+    state = RegistrationState.REGISTERED if is_free else RegistrationState.WAITING
+    if is_free:
+        Invitation.objects.filter(event_id=event_id, campus=invitation.campus).update(taken=F("taken") + 1)
+    values = {"state": state, "requested_at": at, "updated_at": at}
+    if found is None:
+        found = FederatedRegistration.objects.create(
+            event_id=event_id, person_id=by.person_id, host=invitation.host, home=invitation.campus, **values
+        )
+    else:
+        FederatedRegistration.objects.filter(event_id=event_id, person_id=by.person_id).update(**values)
+        found.refresh_from_db()
+    record_action(
+        at=at, by=by, action="federation.registered", target_type="federated_event", target_id=event_id,
+        changes={"state": str(state)},
+    )  # fmt: skip
+    return found, True
+
+
+@transaction.atomic
+def withdraw(*, by: User, at: datetime, event_id: UUID) -> FederatedRegistration:
+    """Give a place back; the next of the campus who waits gets it in the same transaction.
+
+    Locks: the campus's invitation. Raises: RegistrationNotFound, AlreadyAttended.
+    """
+    try:
+        invitation = _lock_invitation(event_id)
+    except FederatedEventNotFound:
+        raise RegistrationNotFound from None
+    found = FederatedRegistration.objects.filter(event_id=event_id, person_id=by.person_id).first()
+    if found is None:
+        raise RegistrationNotFound
+    if found.state == RegistrationState.WITHDRAWN:
+        return found
+    if Visit.objects.filter(event_id=event_id, person_id=by.person_id).exclude(status=VisitStatus.VOID).exists():
+        raise AlreadyAttended
+    had_seat = found.state == RegistrationState.REGISTERED
+    FederatedRegistration.objects.filter(event_id=event_id, person_id=by.person_id).update(
+        state=RegistrationState.WITHDRAWN, updated_at=at
+    )
+    if had_seat:
+        Invitation.objects.filter(event_id=event_id, campus=invitation.campus).update(taken=F("taken") - 1)
+        promote_waiting(event_id=event_id, campus=invitation.campus, at=at)
+    record_action(at=at, by=by, action="federation.withdrew", target_type="federated_event", target_id=event_id)
+    found.refresh_from_db()
+    return found
+
+
+def _lock_invitation(event_id: UUID) -> Invitation:
+    rows = Invitation.objects.select_for_update(no_key=True)
+    invitation = rows.filter(event_id=event_id, campus=current_campus().code).first()
+    if invitation is None:
+        raise FederatedEventNotFound
+    return invitation

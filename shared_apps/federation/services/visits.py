@@ -1,0 +1,58 @@
+"""The ledger's corrections. Stand in the host, in the transaction that corrects its attendance.
+
+Visits are made by the statement that records presence (``attendance.services.recording``), so that scan, attendance and
+credit are stored together or not at all.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared_apps.common.ids import uuid7
+from shared_apps.federation.models import Visit, VisitChange
+from shared_apps.federation.rules import VisitStatus
+from tenants.context import current_campus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """The attendance that a visit stands for, with its status and times."""
+
+    attendance_id: UUID
+    session_id: UUID
+    session_name: str
+    status: str
+    first_in_at: datetime
+    last_out_at: datetime | None
+
+
+def correct_visit(*, event_id: UUID, person_id: UUID, credit: Credit | None, reason: str, at: datetime) -> Visit | None:
+    """Make the person's visit here stand for ``credit``, None making it void; return it, None where there is none.
+
+    Every change is appended to the visit's history, which the home campus reads too.
+
+    Locks: the visit.
+    """
+    visits = Visit.objects.select_for_update(no_key=True)
+    visit = (
+        visits.filter(event_id=event_id, person_id=person_id, host=current_campus().code)
+        .exclude(status=VisitStatus.VOID)
+        .first()
+    )
+    if visit is None:
+        return None
+    if credit is not None and (credit.attendance_id, credit.status) == (visit.attendance_id, visit.status):
+        return visit
+    to_status = credit.status if credit else VisitStatus.VOID
+    values = {"status": to_status, "updated_at": at}
+    if credit is not None:
+        values |= {
+            "attendance_id": credit.attendance_id, "session_id": credit.session_id, "session_name": credit.session_name,
+            "first_in_at": credit.first_in_at, "last_out_at": credit.last_out_at,
+        }  # fmt: skip
+    Visit.objects.filter(event_id=event_id, id=visit.id).update(**values)
+    VisitChange.objects.create(
+        event_id=event_id, id=uuid7(), visit_id=visit.id, host=visit.host, home=visit.home, from_status=visit.status,
+        to_status=to_status, reason=reason, changed_at=at,
+    )  # fmt: skip
+    return visit
