@@ -157,6 +157,11 @@ CELERY_BEAT_SCHEDULE = {
         # A late one is worth nothing: the next is already due.
         "options": {"headers": {"campus": "public"}, "expires": 2.0},
     },
+    "reconcile-federation": {
+        "task": "tenant_apps.attendance.tasks.reconcile_on_schedule",
+        "schedule": 3600.0,  # looks hourly whether the slot is taken: a beat that was away misses none
+        "options": {"headers": {"campus": "public"}, "expires": 3600.0},
+    },
     "tidy-every-site": {
         "task": "shared_apps.campuses.tasks.tidy_every_site",
         "schedule": 3600.0,
@@ -196,6 +201,9 @@ AUTH_PASSWORD_VALIDATORS = [
 TOKEN_HOURS_STAFF: int = ENV["EAS_TOKEN_HOURS_STAFF"]
 TOKEN_HOURS_STUDENT: int = ENV["EAS_TOKEN_HOURS_STUDENT"]
 PASS_DAYS: int = ENV["EAS_PASS_DAYS"]
+
+# Who makes a campus's own event of a university-wide one; the federation knows no campus app.
+FEDERATION_FOLLOWER = "tenant_apps.events.services.following.follow_common_event"
 
 DEMO_LOGINS: str = ENV["EAS_DEMO_LOGINS"]
 

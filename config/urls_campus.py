@@ -7,8 +7,10 @@ from django.urls import include, path
 from config.urls_api import description_urls, handler400, handler404, handler500  # noqa: F401
 from shared_apps.accounts.api.urls import auth_urls, people_urls
 from shared_apps.campuses.api.urls import campus_router
-from shared_apps.federation.api.views import OwnPassView
+from shared_apps.federation.api.passes import OwnPassView
+from shared_apps.federation.api.urls import campus_urls as federation_urls
 from tenant_apps.attendance.api.urls import router as attendance_router
+from tenant_apps.attendance.api.urls import visit_router
 from tenant_apps.events.api.urls import urls as event_urls
 
 api: list[Any] = [
@@ -17,6 +19,8 @@ api: list[Any] = [
     path("accounts/", include(people_urls)),
     path("events/", include(event_urls)),
     path("events/", include(attendance_router.urls)),
+    path("federation/", include(federation_urls)),
+    path("federation/", include(visit_router.urls)),
     path("campus/", include(campus_router.urls)),
     *description_urls(__name__),
 ]

@@ -6,6 +6,7 @@ from typing import Any
 from shared_apps.common.clock import now
 from shared_apps.federation.services.issuing import issue_pass
 from tenant_apps.events.models import Event, Session
+from tenant_apps.events.services.editing import create_event, publish_event
 from tests.cast import Person, Site
 
 
@@ -37,6 +38,24 @@ def make_event(
         for number, begin in enumerate(begins, start=1):
             make_session(event, begin, name=f"Session {number}")
     return event
+
+
+def make_shared_event(
+    host: Site, *guests: Site, seats: int | None = None, title: str = "Intercampus Games", starts: float = -10
+) -> Event:
+    """Publish an event of ``host`` to which ``guests`` are invited, each with ``seats``; one session, open now."""
+    begins = now() + timedelta(minutes=starts)
+    with host.here():
+        event = create_event(
+            by=host.organizer.user,
+            at=now(),
+            title=title,
+            sessions=[{"starts_at": begins, "ends_at": begins + timedelta(hours=2)}],
+            is_multi_campus=True,
+            allowed_campuses=[guest.campus.code for guest in guests],
+            campus_seats={guest.campus.code: seats for guest in guests},
+        )
+        return publish_event(by=host.organizer.user, at=now(), event_id=event.pk)
 
 
 def make_session(event: Event, starts_at: datetime, **changes: Any) -> Session:

@@ -37,6 +37,10 @@ class Can(models.TextChoices):
     CALL_MARK_ATTENDANCE = "call_mark_attendance", "Call mark_attendance: without a proof it answers proof_required"
     READ_ATTENDANCE = "read_attendance", "Read attendance (students: their own)"
     CORRECT_ATTENDANCE = "correct_attendance", "Undo a recorded presence, with a reason"
+    REGISTER_AWAY = "register_away", "Take and give back one's own place at another campus's event"
+    READ_VISITS = "read_visits", "Read visits to and from other campuses (students: their own)"
+    READ_LEDGER = "read_ledger", "Read the ledger of all campuses and its totals"
+    MANAGE_FEDERATION = "manage_federation", "Call university-wide events; compare and repair the ledger"
     MANAGE_CAMPUSES = "manage_campuses", "Create, change, suspend, reactivate and archive campuses"
 
 
@@ -55,6 +59,10 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.MARK_ATTENDANCE: _STAFF | {Role.SCANNER},
     Can.READ_ATTENDANCE: _EVERYBODY - {Role.SCANNER},
     Can.CORRECT_ATTENDANCE: _STAFF,
+    Can.REGISTER_AWAY: _EVERYBODY - {Role.SCANNER},
+    Can.READ_VISITS: _EVERYBODY - {Role.SCANNER},
+    Can.READ_LEDGER: frozenset({Role.SUPER_ADMIN}),
+    Can.MANAGE_FEDERATION: frozenset({Role.SUPER_ADMIN}),
     Can.MANAGE_CAMPUSES: frozenset({Role.SUPER_ADMIN}),
 }
 

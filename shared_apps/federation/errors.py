@@ -15,6 +15,10 @@ class RegistrationNotFound(NotFound):
     code = "not_found"
 
 
+class ReconciliationNotFound(NotFound):
+    code = "not_found"
+
+
 class UnknownCampus(Invalid):
     code = "unknown_campus"
     detail = "There is no such campus, or it is closed."
@@ -43,3 +47,23 @@ class RegistrationClosed(Conflict):
 class AlreadyAttended(Conflict):
     code = "already_attended"
     detail = "Presence was recorded already; the place cannot be given back."
+
+
+class InvalidCommonTimes(Invalid):
+    code = "invalid_times"
+    detail = "The end must follow the start."
+
+
+class CommonTimesMayOnlyWiden(Conflict):
+    code = "times_may_only_widen"
+    detail = "Campuses have planned within these times: they may start earlier or end later, nothing else."
+
+
+class NotUniversityWide(Conflict):
+    code = "not_university_wide"
+    detail = "This is one campus's event; its host changes it."
+
+
+class EventCancelled(Conflict):
+    code = "event_closed"
+    detail = "A completed or cancelled event does not change any more."

@@ -248,3 +248,24 @@ class VisitChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status} → {self.to_status}"
+
+
+class Reconciliation(models.Model):
+    """One comparison of the ledger with the attendances of every host. The public site's own; no campus reads it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    state = models.CharField(max_length=10, choices=[("queued", "queued"), ("done", "done")], default="queued")
+    repairs = models.BooleanField(default=False)
+    requested_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    hosts = models.JSONField(default=list)
+    skipped = models.JSONField(default=list)
+    count = models.PositiveIntegerField(default=0)
+    # The first differences, [{host, kind, event, person_id, detail, repaired}]; ``count`` has them all.
+    differences = models.JSONField(default=list)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["requested_at"], name="federation_reconciliation_age")]
+
+    def __str__(self) -> str:
+        return f"{self.requested_at:%Y-%m-%d %H:%M} {self.state}"

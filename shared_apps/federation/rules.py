@@ -43,6 +43,17 @@ class VisitStatus(models.TextChoices):
     VOID = "void"
 
 
+class DifferenceKind(models.TextChoices):
+    """How the ledger and a host may disagree. The ledger wins for credit, the shared event for what the event is."""
+
+    UNCREDITED = "uncredited", "Presence that the ledger does not have: it is credited."
+    COUNTED_ELSEWHERE = "counted_elsewhere", "Presence of somebody whom another campus counts: it becomes void."
+    MISSING_ATTENDANCE = "missing_attendance", "A visit whose attendance the host has lost: it is made again."
+    STATUS = "status", "A visit and its attendance differ in status: the attendance follows."
+    EVENT = "event", "The host's event is not what was shared, or gone: it follows."
+    SEATS = "seats", "More or fewer seats are taken than places registered: they are counted again."
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What a host knows about letting in the holder of another campus's pass."""

@@ -1,13 +1,23 @@
 """Questions about what campuses share. On a campus, row-level security bounds every answer to its own rows."""
 
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from shared_apps.accounts.models import User
-from shared_apps.federation.errors import FederatedEventNotFound, VisitNotFound
-from shared_apps.federation.models import FederatedEvent, FederatedRegistration, Invitation, Visit, VisitChange
-from shared_apps.federation.rules import FederatedKind, FederatedStatus
+from shared_apps.federation.errors import FederatedEventNotFound, ReconciliationNotFound, VisitNotFound
+from shared_apps.federation.models import (
+    FederatedEvent,
+    FederatedRegistration,
+    Invitation,
+    Reconciliation,
+    Visit,
+    VisitChange,
+)
+from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState
 from tenants.context import current_campus
 
 
@@ -56,18 +66,25 @@ def list_invitations(event_ids: list[UUID]) -> QuerySet[Invitation]:
 
 
 def list_registrations(user: User) -> QuerySet[FederatedRegistration]:
-    """Return one's own places at other campuses' events, newest first."""
-    return FederatedRegistration.objects.filter(person_id=user.person_id).order_by("-requested_at", "-event_id")
-
-
-def count_ahead(registration: FederatedRegistration) -> int:
-    """Return how many of the same campus wait before this one."""
-    return FederatedRegistration.objects.filter(
-        event_id=registration.event_id,
-        home=registration.home,
-        state=registration.state,
-        requested_at__lt=registration.requested_at,
-    ).count()
+    """Return one's own places at other campuses' events, newest first, with ``event_title`` and those ``ahead`` in the
+    campus's waiting list.
+    """
+    waiting = FederatedRegistration.objects.filter(
+        event_id=OuterRef("event_id"),
+        home=OuterRef("home"),
+        state=RegistrationState.WAITING,
+        requested_at__lt=OuterRef("requested_at"),
+    )
+    return (
+        FederatedRegistration.objects.filter(person_id=user.person_id)
+        .annotate(
+            event_title=Subquery(FederatedEvent.objects.filter(pk=OuterRef("event_id")).values("title")[:1]),
+            ahead=Coalesce(
+                Subquery(waiting.values("event_id").annotate(count=Count("person_id")).values("count")[:1]), 0
+            ),
+        )
+        .order_by("-requested_at", "-event_id")
+    )
 
 
 def list_visits() -> QuerySet[Visit]:
@@ -95,3 +112,39 @@ def get_visit(visits: QuerySet[Visit], visit_id: UUID) -> Visit:
 def list_changes(visit: Visit) -> QuerySet[VisitChange]:
     """Return what was decided about a visit, oldest first."""
     return VisitChange.objects.filter(event_id=visit.event_id, visit_id=visit.id).order_by("changed_at", "id")
+
+
+_TOTALS = """
+    SELECT c.code,
+           count(*) FILTER (WHERE v.home = c.code AND v.host = c.code),
+           count(*) FILTER (WHERE v.home = c.code AND v.host <> c.code),
+           count(*) FILTER (WHERE v.host = c.code AND v.home <> c.code),
+           count(DISTINCT v.person_id) FILTER (WHERE v.home = c.code)
+      FROM tenants_campus c
+      LEFT JOIN federation_visit v ON v.status <> 'void' AND c.code IN (v.host, v.home)
+     GROUP BY c.code ORDER BY c.code
+"""
+
+
+def compute_totals() -> list[dict[str, Any]]:
+    """Return ``{campus, at_home, away, visitors, people}`` of every campus. Stand on the public site: one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TOTALS)
+        names = ("campus", "at_home", "away", "visitors", "people")
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def list_reconciliations() -> QuerySet[Reconciliation]:
+    """Return the runs, newest first."""
+    return Reconciliation.objects.order_by("-requested_at", "-id")
+
+
+def get_reconciliation(run_id: UUID) -> Reconciliation:
+    """Return one run.
+
+    Raises: ReconciliationNotFound.
+    """
+    found = Reconciliation.objects.filter(pk=run_id).first()
+    if found is None:
+        raise ReconciliationNotFound
+    return found

@@ -34,3 +34,17 @@ class OutboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+
+class Slot(models.Model):
+    """One turn of something periodic, taken by whoever inserts the row first: two beats do it once."""
+
+    privileges: ClassVar = ("SELECT", "INSERT", "DELETE")
+
+    pk = models.CompositePrimaryKey("name", "begins_at")
+    name = models.CharField(max_length=100)
+    begins_at = models.DateTimeField()
+    taken_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.begins_at:%Y-%m-%d %H:%M}"

@@ -8,14 +8,14 @@ not finished in time is carried again, so nothing is lost with a worker, a broke
 import json
 import logging
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from shared_apps.outbox.hints import send_hint
-from shared_apps.outbox.models import OutboxMessage
+from shared_apps.outbox.models import OutboxMessage, Slot
 from tenants.context import relay_context, site_code
 from tenants.registry_types import CampusEntry
 
@@ -56,7 +56,22 @@ def finish_message(*, message_id: UUID, at: datetime, error: str = "") -> None:
 def forget_finished_messages(*, at: datetime) -> int:
     """Delete messages that were done a week ago; return how many. Those that were given up stay, to be looked at."""
     deleted, _ = OutboxMessage.objects.filter(finished_at__lt=at - KEPT_FOR).delete()
-    return deleted
+    slots, _ = Slot.objects.filter(begins_at__lt=at - KEPT_FOR).delete()
+    return deleted + slots
+
+
+def take_slot(*, name: str, every: timedelta, at: datetime) -> bool:
+    """Return whether the turn of ``name`` in which ``at`` lies is the caller's: true once, for any number of beats.
+
+    Turns begin at multiples of ``every`` since 1970.
+    """
+    begins_at = at - (at - datetime(1970, 1, 1, tzinfo=UTC)) % every
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {Slot._meta.db_table} (name, begins_at, taken_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            [name, begins_at, at],
+        )
+        return cursor.rowcount == 1
 
 
 def relay_due_messages(*, campuses: Iterable[CampusEntry], at: datetime, publish: Publish) -> int:

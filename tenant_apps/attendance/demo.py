@@ -275,7 +275,7 @@ class _Maker:
         outcome = {Code.RECORDED: Outcome.RECORDED, Code.DUPLICATE: Outcome.DUPLICATE}.get(code, Outcome.REFUSED)
         return Scan(
             id=id_, fingerprint=hashlib.sha256(id_.bytes).digest(), event_id=row.event_id, session_id=row.session_id,
-            user_id=row.user_id, attendance_id=row.pk, operator_id=row.operator_id or row.user_id, direction=direction,
+            user_id=row.user_id, attendance_id=row.pk, operator_id=row.operator_id or id_, direction=direction,
             method=row.method, outcome=outcome, code=code, received_at=when, effective_at=when,
             answer={"outcome": outcome, "code": code},
         )  # fmt: skip

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from shared_apps.accounts.models import User
-from shared_apps.accounts.roles import Role
+from shared_apps.accounts.roles import STAFF_ROLES, Role
 from shared_apps.federation.models import Visit
 from shared_apps.federation.rules import (
     Admission,
@@ -20,9 +20,9 @@ from shared_apps.federation.rules import (
     has_free_seat,
     is_invited,
 )
-from shared_apps.federation.selectors import list_away_visits
+from shared_apps.federation.selectors import list_away_visits, list_visits
 from tenant_apps.attendance.errors import AttendanceNotFound
-from tenant_apps.attendance.models import Attendance, Scan
+from tenant_apps.attendance.models import Attendance, Scan, Visitor
 from tenant_apps.attendance.rules import Existing, Known, Method, Window
 
 
@@ -131,7 +131,7 @@ def find_visitor_scan_facts(
 ) -> ScanFacts:
     """The same for the holder of another campus's pass, with what the federation says of them: one statement."""
     statement = _FACTS.format(who=_WHO[Method.PASS], **_VISITOR)
-    values = [home, event_id, person_id, scan_id, person_id, home, person_id, home, person_id]
+    values: list[Any] = [home, event_id, person_id, scan_id, person_id, home, person_id, home, person_id]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         facts, rest = _facts(cursor.fetchone())
@@ -183,17 +183,28 @@ def list_attendance(user: User) -> QuerySet[Attendance]:
 
 
 def list_away_attendance(user: User) -> QuerySet[Visit]:
-    """Return the visits to other campuses that ``user`` may see: campus admins all, everybody else their own.
+    """Return the visits to other campuses that ``user`` may see: campus admins all, everybody else their own."""
+    rows = _with_names(list_away_visits())
+    return rows if user.role == Role.CAMPUS_ADMIN else rows.filter(person_id=user.person_id)
 
-    Each has ``user_id``, ``student_id``, ``first_name``, ``last_name`` and ``username`` of the person, None where this
-    campus knows them no longer.
+
+def list_named_visits(user: User) -> QuerySet[Visit]:
+    """Return the ledger as ``user`` may see it, newest first: staff all that concerns this campus, others their own."""
+    rows = _with_names(list_visits())
+    return rows if user.role in STAFF_ROLES else rows.filter(person_id=user.person_id)
+
+
+def _with_names(visits: QuerySet[Visit]) -> QuerySet[Visit]:
+    """Add ``user_id``, ``student_id``, ``first_name``, ``last_name`` and ``username`` where the person is of this
+    campus, ``visitor_name`` where it has met them as a visitor; None where it knows nobody.
     """
     person = User.objects.filter(person_id=OuterRef("person_id"))
-    rows = list_away_visits().annotate(
+    visitor = Visitor.objects.filter(person_id=OuterRef("person_id"))
+    return visits.annotate(
         user_id=Subquery(person.values("id")[:1]),
         **{name: Subquery(person.values(name)[:1]) for name in ("student_id", "first_name", "last_name", "username")},
+        visitor_name=Subquery(visitor.values("display_name")[:1]),
     )
-    return rows if user.role == Role.CAMPUS_ADMIN else rows.filter(person_id=user.person_id)
 
 
 def get_attendance(*, user: User, attendance_id: UUID) -> Attendance:

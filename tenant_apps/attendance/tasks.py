@@ -1,6 +1,7 @@
 """What attendance does later."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from celery import shared_task
@@ -8,8 +9,13 @@ from django.db import transaction
 
 from shared_apps.common.clock import now
 from shared_apps.federation.directory import ask_display_name
-from shared_apps.outbox.services import claim_message, finish_message
+from shared_apps.federation.selectors import get_reconciliation
+from shared_apps.federation.services.reconciliations import finish_reconciliation, request_reconciliation
+from shared_apps.outbox.services import claim_message, finish_message, take_slot
+from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.attendance.services.visitors import name_visitor
+
+RECONCILE_EVERY: Final = timedelta(hours=6)
 
 
 @shared_task
@@ -20,3 +26,30 @@ def learn_visitor_name(*, message_id: str, home: str, person_id: str, **later: A
         if claim_message(message_id=UUID(message_id)):
             name_visitor(person_id=UUID(person_id), display_name=name)
             finish_message(message_id=UUID(message_id), at=now())
+
+
+@shared_task
+def reconcile(*, message_id: str, run_id: str, **later: Any) -> None:
+    """Compare the ledger with every host, for the run that was asked for. Repairing twice changes nothing."""
+    at = now()
+    run = get_reconciliation(UUID(run_id))
+    hosts, skipped, differences = [], [], []
+    for code, found in reconcile_hosts(at=at, repair=run.repairs):
+        if found is None:
+            skipped.append(code)
+        else:
+            hosts.append(code)
+            differences += found
+    with transaction.atomic():
+        if claim_message(message_id=UUID(message_id)):
+            finish_reconciliation(run_id=run.pk, at=now(), hosts=hosts, skipped=skipped, differences=differences)
+            finish_message(message_id=UUID(message_id), at=now())
+
+
+@shared_task
+def reconcile_on_schedule() -> None:
+    """Ask for a comparison once a slot, whatever the number of beats. It names differences, and repairs nothing."""
+    at = now()
+    with transaction.atomic():
+        if take_slot(name="reconcile", every=RECONCILE_EVERY, at=at):
+            request_reconciliation(by=None, at=at, repairs=False)

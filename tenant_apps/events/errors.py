@@ -64,3 +64,8 @@ class CommonField(Conflict):
 class OutsideCommonTimes(Invalid):
     code = "outside_common_times"
     detail = "Sessions of a university-wide event lie within its common start and end."
+
+
+class EventHasAttendance(Conflict):
+    code = "event_has_attendance"
+    detail = "Presence was recorded already; a multi-campus event is counted by the federation from the start."

@@ -88,6 +88,15 @@ CAMPUS_CASES: dict[str, Case] = {
     "DELETE events/events/{event_id}/sessions/{session_id}/": Case(
         "organizer", 409, ids={"event_id": "event", "session_id": "session"}
     ),
+    "GET federation/events/": Case("organizer", 200),
+    "GET federation/events/{pk}/": Case("student", 200, ids={"pk": "shared"}),
+    "GET federation/registrations/": Case("student", 200),
+    "POST federation/registrations/": Case(
+        "student", 201, body=lambda things: {"event_id": things.ids["invited"]}, body_ids=("event_id",)
+    ),
+    "POST federation/registrations/{pk}/withdraw/": Case("friend", 200, ids={"pk": "invited"}),
+    "GET federation/visits/": Case("admin", 200),
+    "GET federation/visits/{pk}/": Case("admin", 200, ids={"pk": "visit"}),
     "GET events/attendance/": Case("admin", 200),
     "GET events/attendance/{pk}/": Case("admin", 200, ids={"pk": "attendance"}),
     "POST events/attendance/mark_attendance/": Case(
@@ -110,6 +119,29 @@ PUBLIC_CASES: dict[str, Case] = {
     },
     "POST auth/login/": Case("super_admin", 200, body=lambda _: {"username": "sol", "password": PASSWORD}),
     "DELETE auth/tokens/{pk}/": Case("super_admin", 404, ids={"pk": "token"}),
+    "GET federation/events/": Case("super_admin", 200),
+    "POST federation/events/": Case(
+        "super_admin",
+        201,
+        body=lambda _: {
+            "title": "Day",
+            "starts_at": "2026-12-01T00:00:00Z",
+            "ends_at": "2026-12-02T00:00:00Z",
+            "campuses": ["MALIMONO"],
+        },
+    ),
+    "GET federation/events/{pk}/": Case("super_admin", 200, ids={"pk": "shared"}),
+    "PATCH federation/events/{pk}/": Case(
+        "super_admin", 409, ids={"pk": "shared"}, body=lambda _: {"title": "Another"}
+    ),
+    "POST federation/events/{pk}/cancel/": Case(
+        "super_admin", 409, ids={"pk": "shared"}, body=lambda _: {"reason": "test"}
+    ),
+    "GET federation/visits/": Case("super_admin", 200),
+    "GET federation/totals/": Case("super_admin", 200),
+    "GET federation/reconciliations/": Case("super_admin", 200),
+    "POST federation/reconciliations/": Case("super_admin", 202, body=lambda _: {}),
+    "GET federation/reconciliations/{pk}/": Case("super_admin", 200, ids={"pk": "reconciliation"}),
     "GET campus/campuses/": Case("super_admin", 200),
     "POST campus/campuses/": Case(
         "super_admin", 202, body=lambda _: {"code": "LATER", "name": "Later", "hosts": ["later.localhost"]}

@@ -9,11 +9,13 @@ from django.db import connection
 from shared_apps.accounts.models import AccessToken
 from shared_apps.accounts.services.rosters import queue_import
 from shared_apps.common.clock import now
+from shared_apps.federation.models import Visit
+from shared_apps.federation.services.reconciliations import request_reconciliation
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.events.models import Event, Session
-from tenants.context import owner_context
+from tenants.context import owner_context, public_context
 from tests.cast import Cast, Http, Site
-from tests.factories import make_event
+from tests.factories import make_event, make_shared_event, pass_of
 
 
 @dataclass
@@ -38,10 +40,29 @@ class World:
 
 def build_world(cast: Cast, http: Http) -> World:
     """Fill both campuses with one of everything."""
-    return World(cast=cast, here=_fill(cast.malimono, http), there=_fill(cast.delcarmen, http))
+    with public_context():
+        run = request_reconciliation(by=None, at=now(), repairs=False)
+    things = [_fill(site, cast.snsu, http) for site in (cast.malimono, cast.delcarmen)]
+    for each in things:
+        each.ids["reconciliation"] = str(run.pk)
+    return World(cast=cast, here=things[0], there=things[1])
 
 
-def _fill(site: Site, http: Http) -> Things:
+def _share(site: Site, third: Site, http: Http) -> dict[str, str]:
+    """Let ``site`` host an event for a third campus, and be invited to one; nothing of it concerns anybody else."""
+    shared = make_shared_event(site, third, title=f"Shared by {site.campus.code}")
+    invited = make_shared_event(third, site, title=f"Open to {site.campus.code}")
+    for door, event, guest in ((site, shared, third.student), (third, invited, site.organizer)):
+        body = {"event_id": str(event.pk), "pass": pass_of(guest)}
+        assert http.post("events/attendance/mark_attendance/", body, by=door.scanner).status_code == 201
+    answer = http.post("federation/registrations/", {"event_id": str(invited.pk)}, by=site.friend)
+    assert answer.status_code == 201, answer.content
+    with site.here():
+        visit = Visit.objects.get(event_id=shared.pk)
+    return {"shared": str(shared.pk), "invited": str(invited.pk), "visit": str(visit.id)}
+
+
+def _fill(site: Site, third: Site, http: Http) -> Things:
     event = make_event(site, title=f"Secret of {site.campus.code}")
     draft = make_event(site, status="draft", title=f"Draft of {site.campus.code}")
     for student in (site.student, site.friend):
@@ -66,6 +87,7 @@ def _fill(site: Site, http: Http) -> Things:
         draft=draft,
         attendance_id=attendance.pk,
         ids={
+            **_share(site, third, http),
             "user": str(site.student.id),
             "event": str(event.pk),
             "session": str(session.pk),

@@ -1,6 +1,6 @@
 """One way to answer a list: filter, then page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +20,17 @@ def answer_list(
     rows: QuerySet[Any],
     filters: type[FilterSet] | None,
     serializer: type[BaseSerializer[Any]],
+    context: Callable[[list[Any]], dict[str, Any]] | None = None,
 ) -> Response:
-    """Return one page of ``rows``, narrowed by the query string.
+    """Return one page of ``rows``, narrowed by the query string. ``context`` adds what the page's rows need together.
 
     Raises: ValidationError for a filter's value that is unusable, naming the parameter.
     """
     pages = Pages()
     rows = _with_total_order(_narrow(request, rows, filters))
-    page = pages.paginate_queryset(rows, request)
-    return pages.get_paginated_response(serializer(page, many=True, context={"request": request}).data)
+    page = pages.paginate_queryset(rows, request) or []
+    more = context(page) if context else {}
+    return pages.get_paginated_response(serializer(page, many=True, context={"request": request, **more}).data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def answer_merged_list(request: Request, *, parts: Sequence[Part], order_columns
         for number, rows in enumerate(narrowed)
     ]
     pages = Pages()
-    page = pages.paginate_queryset(keys[0].union(*keys[1:], all=True).order_by(*ordering), request) or []
+    page: list[Any] = pages.paginate_queryset(keys[0].union(*keys[1:], all=True).order_by(*ordering), request) or []
     found: dict[tuple[int, Any], Any] = {}
     for number, part in enumerate(parts):
         ids = [row[0] for row in page if row[1] == number]

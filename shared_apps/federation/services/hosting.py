@@ -119,6 +119,27 @@ def promote_waiting(*, event_id: UUID, campus: str, at: datetime) -> int:
     return len(people)
 
 
+@transaction.atomic
+def recount_seats(*, event_id: UUID, at: datetime, repair: bool) -> bool:
+    """Return whether some invitation counts other than its registered places; with ``repair`` count them again.
+
+    Locks: the invitations. Stand in the host.
+    """
+    differs = False
+    for invitation in Invitation.objects.select_for_update(no_key=True).filter(event_id=event_id).order_by("campus"):
+        places = FederatedRegistration.objects.filter(
+            event_id=event_id, home=invitation.campus, state=RegistrationState.REGISTERED
+        ).count()
+        if places != invitation.taken:
+            differs = True
+            if repair:
+                seats = None if invitation.seats is None else max(invitation.seats, places)
+                Invitation.objects.filter(event_id=event_id, campus=invitation.campus).update(
+                    taken=places, seats=seats, updated_at=at
+                )
+    return differs
+
+
 def _set_seats(event_id: UUID, campus: str, *, seats: int | None, at: datetime) -> None:
     try:
         with transaction.atomic():

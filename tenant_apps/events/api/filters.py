@@ -7,37 +7,13 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
-from django.utils.dateparse import parse_datetime
 
+from shared_apps.common.api.filters import InstantFilter
 from shared_apps.common.clock import EARLIEST, LATEST, now, to_instant
 from shared_apps.federation.models import FederatedEvent
 from tenant_apps.events.models import Event
 from tenant_apps.events.rules import EventStatus
 from tenants.context import current_campus
-
-
-class _InstantFormField(forms.CharField):
-    """ISO 8601, as the bodies take it: without an offset it is wall time of the campus."""
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if not text:
-            return None
-        try:
-            moment = parse_datetime(text.replace(" ", "+")) or dt.datetime.fromisoformat(text)
-            instant = to_instant(moment, current_campus().zone)
-        except (ValueError, OverflowError):
-            raise ValidationError("Not an ISO 8601 date and time.", code="invalid") from None
-        if not EARLIEST <= instant < LATEST:
-            raise ValidationError("Must lie between the years 2000 and 2100.", code="out_of_range")
-        return instant
-
-
-class InstantFilter(django_filters.Filter):
-    """Filter by an instant."""
-
-    field_class = _InstantFormField
-    openapi_format = "date-time"
 
 
 class _DayFormField(forms.DateField):

@@ -15,7 +15,6 @@ from shared_apps.common.api.lists import Part, answer_merged_list
 from shared_apps.common.api.serializers import ReasonSerializer
 from shared_apps.common.clock import now
 from shared_apps.federation.selectors import get_invited_event, list_invited_events
-from tenant_apps.events import services
 from tenant_apps.events.api.filters import EventFilter, InvitedEventFilter
 from tenant_apps.events.api.serializers import (
     EventChangeSerializer,
@@ -27,6 +26,7 @@ from tenant_apps.events.api.serializers import (
 )
 from tenant_apps.events.models import Event
 from tenant_apps.events.selectors import find_visible_event, get_visible_event, list_visible_events
+from tenant_apps.events.services import editing as services
 
 
 class EventViewSet(ViewSet):

@@ -10,7 +10,7 @@ from tenant_apps.attendance.rules import Method
 from tenant_apps.attendance.services import recording
 from tenant_apps.attendance.services.recording import ScanAnswer, ScanRequest, record_scan
 from tenant_apps.events.models import Event, Session
-from tenant_apps.events.services import cancel_event, complete_event
+from tenant_apps.events.services.editing import cancel_event, complete_event
 from tests.cast import Cast, Site
 from tests.factories import make_event
 

@@ -1,4 +1,4 @@
-"""Verbs of events. Each locks the event, so that its sessions and status change one at a time."""
+"""What people do with events. Each verb locks the event, so that its sessions and status change one at a time."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,6 +17,7 @@ from shared_apps.federation.services.hosting import Offer, check_invited, offer_
 from tenant_apps.events.errors import (
     CommonField,
     EventClosed,
+    EventHasAttendance,
     EventNotFound,
     EventWasPublished,
     InvalidTimes,
@@ -224,6 +225,8 @@ def _share(event: Event, *, at: datetime) -> None:
     if not event.is_multi_campus and event.federated_event_id is None:
         return
     if event.federated_event_id is None:
+        if event.attendances.exists():  # of the app above, by the name of the relation
+            raise EventHasAttendance
         event.federated_event_id = event.pk
         event.save(update_fields=["federated_event_id"])
     offer_event(

@@ -1,0 +1,176 @@
+"""Comparing the ledger with a host's attendances, and bringing them into agreement.
+
+Both are written in one transaction, so they differ only after something outside: a campus restored from an older
+backup, or a hand in the database. The ledger wins for credit; what the host has and the ledger lacks is credited,
+unless another campus counts the person already.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from shared_apps.accounts.models import User
+from shared_apps.federation.models import Visit
+from shared_apps.federation.rules import DifferenceKind
+from shared_apps.federation.selectors import list_federated_events
+from shared_apps.federation.services.hosting import recount_seats
+from shared_apps.federation.services.reconciliations import Difference
+from tenant_apps.attendance.models import Attendance, Correction, Visitor
+from tenant_apps.attendance.rules import AttendanceStatus, Method
+from tenant_apps.events.models import Event
+from tenant_apps.events.services.following import ensure_session, follow_shared_event
+from tenants.context import campus_context, current_campus
+from tenants.models import CampusState
+from tenants.registry import list_campuses
+
+_REASON: Final = "Reconciled with the ledger"
+# One snapshot of both sides: presence that is recorded meanwhile is on both or on neither.
+_DIFFERENCES: Final = """
+    WITH present AS (
+        SELECT DISTINCT ON (e.federated_event_id, person_id)
+               e.federated_event_id AS event_id, coalesce(u.person_id, w.person_id) AS person_id, a.id
+          FROM attendance_attendance a
+          JOIN events_event e ON e.id = a.event_id AND e.federated_event_id IS NOT NULL
+          LEFT JOIN accounts_user u ON u.id = a.user_id
+          LEFT JOIN attendance_visitor w ON w.id = a.visitor_id
+         WHERE a.status <> 'void'
+         ORDER BY e.federated_event_id, person_id, a.first_in_at, a.id
+    ), credited AS (
+        SELECT v.event_id, v.person_id, v.id, v.attendance_id, v.status, a.status AS attendance_status
+          FROM public.federation_visit v LEFT JOIN attendance_attendance a ON a.id = v.attendance_id
+         WHERE v.host = %s AND v.status <> 'void'
+    )
+    SELECT coalesce(p.event_id, c.event_id), coalesce(p.person_id, c.person_id), p.id, c.id, c.attendance_status
+      FROM present p FULL JOIN credited c ON c.event_id = p.event_id AND c.person_id = p.person_id
+     WHERE p.id IS NULL OR c.id IS NULL OR c.attendance_status IS DISTINCT FROM c.status
+     ORDER BY 1, 2
+"""
+_CREDIT: Final = """
+    INSERT INTO public.federation_visit (event_id, id, person_id, host, home, attendance_id, session_id, event_title,
+                                         session_name, status, first_in_at, last_out_at, created_at, updated_at)
+    SELECT e.federated_event_id, gen_random_uuid(), coalesce(u.person_id, w.person_id), %(host)s,
+           coalesce(w.home, %(host)s), a.id, s.id, e.title, s.name, a.status, a.first_in_at, a.last_out_at, %(at)s,
+           %(at)s
+      FROM attendance_attendance a
+      JOIN events_event e ON e.id = a.event_id
+      JOIN events_session s ON s.id = a.session_id
+      LEFT JOIN accounts_user u ON u.id = a.user_id
+      LEFT JOIN attendance_visitor w ON w.id = a.visitor_id
+     WHERE a.id = %(attendance_id)s
+    ON CONFLICT (event_id, person_id) WHERE status <> 'void' DO NOTHING
+"""
+
+
+def reconcile_hosts(*, at: datetime, repair: bool) -> Iterator[tuple[str, list[Difference] | None]]:
+    """Yield (campus code, its differences) of every campus; None for those that cannot be compared now.
+
+    Each campus is compared under its own login, so it sees its own side of the ledger and nothing else. Suspended ones
+    are compared too: a suspension stops serving, not keeping accounts.
+    """
+    for campus in list_campuses():
+        if campus.state == CampusState.ARCHIVED:
+            continue
+        if campus.state == CampusState.PROVISIONING:
+            yield campus.code, None
+            continue
+        with campus_context(campus):
+            yield campus.code, reconcile_host(at=at, repair=repair)
+
+
+def reconcile_host(*, at: datetime, repair: bool) -> list[Difference]:
+    """Compare the ledger with this campus's attendances, per event and person; with ``repair`` make them agree.
+
+    Stand in the campus. Each difference is repaired in a transaction of its own, so a run may be killed and run again.
+    """
+    me = current_campus().code
+    found = []
+    for shared in list_federated_events().filter(host=me):
+        if follow_shared_event(shared=shared, at=at, repair=repair):
+            found.append(Difference(host=me, kind=DifferenceKind.EVENT, event=shared.pk, repaired=repair))
+        if recount_seats(event_id=shared.pk, at=at, repair=repair):
+            found.append(Difference(host=me, kind=DifferenceKind.SEATS, event=shared.pk, repaired=repair))
+    with connection.cursor() as cursor:
+        cursor.execute(_DIFFERENCES, [me])
+        rows = cursor.fetchall()
+    for event_id, person_id, attendance_id, visit_id, attendance_status in rows:
+        if visit_id is None:
+            kind = DifferenceKind.UNCREDITED
+        elif attendance_status in {None, AttendanceStatus.VOID}:
+            kind = DifferenceKind.MISSING_ATTENDANCE
+        else:
+            kind = DifferenceKind.STATUS
+        one = Difference(host=me, kind=kind, event=event_id, person_id=person_id)
+        if repair:
+            one = _credit(one, attendance_id, at=at) if visit_id is None else _restore(one, visit_id, at=at)
+        found.append(one)
+    return found
+
+
+@transaction.atomic
+def _credit(one: Difference, attendance_id: UUID, *, at: datetime) -> Difference:
+    """Credit presence that the ledger lacks; where another campus counts the person, the presence becomes void."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CREDIT, {"host": one.host, "at": at, "attendance_id": attendance_id})
+        if cursor.rowcount == 1:
+            return replace(one, repaired=True)
+    for attendance in _attendances_of(one):
+        _set_status(attendance, AttendanceStatus.VOID, at=at)
+    return replace(one, kind=DifferenceKind.COUNTED_ELSEWHERE, repaired=True)
+
+
+@transaction.atomic
+def _restore(one: Difference, visit_id: UUID, *, at: datetime) -> Difference:
+    """Make the attendance that a visit stands for what the visit says, also where the host has lost it."""
+    visit = Visit.objects.get(event_id=one.event, id=visit_id)
+    attendance = Attendance.objects.select_for_update(no_key=True).filter(pk=visit.attendance_id).first()
+    if attendance is not None:
+        _set_status(attendance, AttendanceStatus(visit.status), at=at)
+        return replace(one, repaired=True)
+    event = Event.objects.filter(federated_event_id=one.event).first()
+    if event is None:
+        return replace(one, detail="The host has no such event any more.")
+    session = ensure_session(event=event, session_id=visit.session_id, name=visit.session_name)
+    user = User.objects.filter(person_id=visit.person_id).first() if visit.home == visit.host else None
+    visitor = None
+    if user is None:
+        if visit.home == visit.host:
+            return replace(one, detail="The host knows this person no longer.")
+        visitor, _ = Visitor.objects.get_or_create(
+            person_id=visit.person_id, defaults={"home": visit.home, "created_at": at}
+        )
+    again = (
+        Attendance.objects.select_for_update(no_key=True).filter(session=session, user=user, visitor=visitor).first()
+    )
+    if again is not None:  # scanned once more after the restore: the visit stands for that one
+        Visit.objects.filter(event_id=one.event, id=visit.id).update(attendance_id=again.pk, updated_at=at)
+        _set_status(again, AttendanceStatus(visit.status), at=at)
+        return replace(one, repaired=True)
+    Attendance.objects.create(
+        id=visit.attendance_id, event=event, session=session, user=user, visitor=visitor, status=visit.status,
+        first_in_at=visit.first_in_at, last_out_at=visit.last_out_at, first_scan_id=visit.attendance_id,
+        method=Method.NONE, created_at=visit.created_at, updated_at=at,
+    )  # fmt: skip
+    return replace(one, repaired=True)
+
+
+def _attendances_of(one: Difference) -> list[Attendance]:
+    rows = (
+        Attendance.objects.select_for_update(no_key=True, of=("self",))
+        .filter(event__federated_event_id=one.event)
+        .exclude(status=AttendanceStatus.VOID)
+    )
+    return [*rows.filter(user__person_id=one.person_id), *rows.filter(visitor__person_id=one.person_id)]
+
+
+def _set_status(attendance: Attendance, status: AttendanceStatus, *, at: datetime) -> None:
+    if attendance.status == status:
+        return
+    Correction.objects.create(
+        attendance=attendance, from_status=attendance.status, to_status=status, reason=_REASON, decided_at=at
+    )
+    attendance.status, attendance.updated_at = status, at
+    attendance.save(update_fields=["status", "updated_at"])

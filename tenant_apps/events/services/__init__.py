@@ -1,0 +1,1 @@
+"""Verbs of events, one file per kind: what people change, and what follows the federation."""
