@@ -9,6 +9,7 @@ is found.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, connections, transaction
@@ -55,8 +56,8 @@ def migrate_public() -> list[Migration]:
     return [(step.app_label, step.name) for step, _ in plan]
 
 
-def migrate_campuses(*, jobs: int, on_outcome: Callable[[Outcome], None]) -> list[Outcome]:
-    """Bring every campus that is behind up to date, ``jobs`` at a time; report each as it ends.
+def migrate_campuses(*, jobs: int, on_outcome: Callable[[Outcome], None], only: UUID | None = None) -> list[Outcome]:
+    """Bring every campus (or the ``only`` one) that is behind up to date, ``jobs`` at a time; report each as it ends.
 
     Campuses in provisioning without a schema yet, and archived ones whose schema was dropped, are passed over.
 
@@ -64,7 +65,8 @@ def migrate_campuses(*, jobs: int, on_outcome: Callable[[Outcome], None]) -> lis
     """
     wanted = _template_journal()
     with owner_context():
-        campuses = {campus.schema_name: campus for campus in Campus.objects.order_by("code")}
+        asked = Campus.objects.order_by("code") if only is None else Campus.objects.filter(pk=only)
+        campuses = {campus.schema_name: campus for campus in asked}
         journals = dict(_journals(list(campuses)))
     behind = [(campuses[schema], [m for m in wanted if m not in done]) for schema, done in journals.items()]
     behind = [(campus, missing) for campus, missing in behind if missing or campus.schema_version < code_version()]

@@ -53,6 +53,11 @@ def finish_message(*, message_id: UUID, at: datetime, error: str = "") -> None:
     OutboxMessage.objects.filter(pk=message_id).update(finished_at=at, error=error[:500])
 
 
+def abandon_messages(*, at: datetime, error: str) -> int:
+    """Mark every unfinished message of this site done without doing it; return how many."""
+    return OutboxMessage.objects.filter(finished_at__isnull=True).update(finished_at=at, error=error[:500])
+
+
 def forget_finished_messages(*, at: datetime) -> int:
     """Delete messages that were done a week ago; return how many. Those that were given up stay, to be looked at."""
     deleted, _ = OutboxMessage.objects.filter(finished_at__lt=at - KEPT_FOR).delete()

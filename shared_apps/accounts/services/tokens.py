@@ -86,6 +86,11 @@ def revoke_tokens(*, user: User, at: datetime, token_id: UUID | None = None) -> 
     return ended
 
 
+def revoke_all_tokens() -> int:
+    """End every sign-in of this site; return how many ended. The caller audits why."""
+    return AccessToken.objects.all().delete()[0]
+
+
 def forget_old_sign_ins(*, at: datetime) -> int:
     """Delete tokens that have expired and failures that no longer count; return how many."""
     tokens, _ = AccessToken.objects.filter(expires_at__lte=at).delete()
