@@ -15,6 +15,10 @@ class OwnerCredentialsMissing(RuntimeError):
     """This process was started without the owner's credentials and may neither migrate nor provision."""
 
 
+class BackupError(RuntimeError):
+    """A backup cannot be made, or a file is none that could be restored. Nothing was changed."""
+
+
 class CampusNotFound(NotFound):
     code = "campus_not_found"
     detail = "There is no such campus."

@@ -7,7 +7,7 @@ except the first admin, who is created as everything in a campus is: under the c
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -23,6 +23,9 @@ from tenants.registry_types import CampusEntry
 from tenants.versions import code_version
 
 logger = logging.getLogger("eas.tenants")
+
+# The step of a campus that is closed while a backup is put back: nothing for the provisioning worker.
+RESTORING: Final = "restore"
 
 CreateAdmin = Callable[[CampusEntry, dict[str, Any]], None]
 

@@ -1,8 +1,9 @@
-"""Creating campuses and changing their state. Stand on the public site."""
+"""Creating campuses, changing their state, backing them up. Stand on the public site, for backups anywhere."""
 
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,17 @@ from django.db import IntegrityError, transaction
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
+from shared_apps.accounts.services.tokens import revoke_all_tokens
 from shared_apps.accounts.services.users import check_password_strength, create_user
 from shared_apps.audit.services import Actor, record_action
 from shared_apps.common.clock import now
-from tenants.context import public_context
+from shared_apps.outbox.services import abandon_messages
+from tenants.backups import Label, Progress, restore_backup, tables_of, write_backup
+from tenants.context import owner_context, public_context
 from tenants.errors import CampusExists, CampusNotFound, HostTaken, InvalidCampus, InvalidHost, WrongCampusState
+from tenants.migrating import Outcome, migrate_campuses
 from tenants.models import Campus, CampusDomain, CampusState, check_host
-from tenants.provisioning import Step, provision_campus, touch_registry
+from tenants.provisioning import RESTORING, Step, provision_campus, touch_registry
 from tenants.registry_types import CampusEntry
 
 
@@ -121,8 +126,43 @@ def provision(*, campus_id: UUID) -> Iterator[Step]:
 def list_pending() -> list[UUID]:
     """Return the campuses that wait for the provisioning worker, oldest first."""
     with public_context():
-        pending = Campus.objects.filter(state=CampusState.PROVISIONING).order_by("created_at")
-        return list(pending.values_list("pk", flat=True))
+        pending = Campus.objects.filter(state=CampusState.PROVISIONING).exclude(provisioning_step=RESTORING)
+        return list(pending.order_by("created_at").values_list("pk", flat=True))
+
+
+def backup_campus(*, by: Actor | None, at: datetime, campus: CampusEntry, file: Path, on_progress: Progress) -> Label:
+    """Write one campus to ``file`` while it serves, replacing a file of that name; audited on the public site.
+
+    Raises: BackupError, OwnerCredentialsMissing.
+    """
+    label = write_backup(campus=campus, file=file, at=at, on_progress=on_progress)
+    with owner_context():
+        _record_file(campus, file, by=by, at=at, action="campus.backed_up", changes={})
+    return label
+
+
+def restore_campus(
+    *, by: Actor | None, at: datetime, campus: CampusEntry, file: Path, on_progress: Progress
+) -> tuple[Label, Outcome | None]:
+    """Put one campus back as ``file`` has it; see ``tenants.backups.restore_backup`` for states, locks and kills.
+
+    In the same transaction every sign-in of the campus ends, messages that were still to be sent at the time of the
+    backup are given up (their effects may have happened since), and the public site's audit gets its entry.
+
+    Returns the backup's label, and what became of its migrations where it was made by an older release.
+    Raises: BackupError, WrongCampusState, OwnerCredentialsMissing.
+    """
+
+    def finish(label: Label) -> None:
+        with tables_of(campus.schema_name):
+            ended = revoke_all_tokens()
+            given_up = abandon_messages(at=at, error="given up: the campus was restored from a backup")
+        changes = {"made_at": label.made_at, "tokens": ended, "messages": given_up}
+        _record_file(campus, file, by=by, at=at, action="campus.restored", changes=changes)
+
+    label = restore_backup(campus=campus, file=file, finish=finish, on_progress=on_progress)
+    outcomes = migrate_campuses(jobs=1, on_outcome=lambda _: None, only=campus.id)
+    return label, outcomes[0] if outcomes else None
 
 
 def _create_first_admin(campus: CampusEntry, data: dict[str, Any]) -> None:
@@ -176,6 +216,15 @@ def _set_hosts(campus: Campus, hosts: Sequence[str]) -> None:
             raise HostTaken(f"{host} leads to another site already.", attr="hosts")
         if number == 0:
             CampusDomain.objects.filter(pk=domain.pk).update(is_primary=True)
+
+
+def _record_file(
+    campus: CampusEntry, file: Path, *, by: Actor | None, at: datetime, action: str, changes: dict[str, Any]
+) -> None:
+    record_action(
+        at=at, by=by, action=action, target_type="campus", target_id=campus.id, reason=str(file)[-500:],
+        changes={"code": campus.code, **changes},
+    )  # fmt: skip
 
 
 def _record(

@@ -51,7 +51,7 @@ def new_migration(database: None, monkeypatch: pytest.MonkeyPatch):
             self.disk_migrations[app, name] = kind(name, app)
 
     monkeypatch.setattr(MigrationLoader, "load_disk", load_with_new)
-    for module in ("tenants.migrating", "tenants.registry"):
+    for module in ("tenants.migrating", "tenants.registry", "tenants.backups"):
         monkeypatch.setattr(f"{module}.code_version", lambda: CURRENT + len(brought))
     yield brought
     with owner_context(), connection.cursor() as cursor:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from django.core.management.base import CommandError
 
 from shared_apps.common.errors import DomainError
-from tenants.errors import OwnerCredentialsMissing
+from tenants.errors import BackupError, OwnerCredentialsMissing
 from tenants.registry import find_campus
 from tenants.registry_types import CampusEntry
 
@@ -16,7 +16,7 @@ def plain_errors() -> Iterator[None]:
     """Turn refusals into one line and exit status 1."""
     try:
         yield
-    except (DomainError, OwnerCredentialsMissing) as error:
+    except (DomainError, OwnerCredentialsMissing, BackupError) as error:
         raise CommandError(f"{getattr(error, 'code', 'refused')}: {error}") from None
 
 
@@ -26,3 +26,11 @@ def require_campus(code: str) -> CampusEntry:
     if campus is None:
         raise CommandError(f"There is no campus {code!r}; list_campuses shows those there are.")
     return campus
+
+
+def require_confirmation(campus: CampusEntry, typed: str | None, *, to: str) -> None:
+    """Let the campus's code be typed once more, unless it was given on the command line."""
+    if typed is None:
+        typed = input(f"Type {campus.code} to {to}: ")
+    if typed != campus.code:
+        raise CommandError("Nothing was done: the code was not typed.")

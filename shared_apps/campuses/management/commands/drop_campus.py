@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 
 from shared_apps.audit.services import record_action
-from shared_apps.campuses.management.commands._registry import plain_errors, require_campus
+from shared_apps.campuses.management.commands._registry import plain_errors, require_campus, require_confirmation
 from shared_apps.common.clock import now
 from tenants import logins
 from tenants.context import owner_context
@@ -27,9 +27,7 @@ class Command(BaseCommand):
         campus = require_campus(code)
         if campus.state != "archived":
             raise CommandError(f"{campus.code} is {campus.state}; only an archived campus can be dropped.")
-        typed = confirm if confirm is not None else input(f"Type {campus.code} to delete all its data: ")
-        if typed != campus.code:
-            raise CommandError("Nothing was deleted: the code was not typed.")
+        require_confirmation(campus, confirm, to="delete all its data")
         with plain_errors(), owner_context(), transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute(f'DROP SCHEMA IF EXISTS "{campus.schema_name}" CASCADE')
