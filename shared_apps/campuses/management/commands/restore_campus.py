@@ -13,7 +13,7 @@ from shared_apps.common.clock import now
 class Command(BaseCommand):
     help = (
         "Put one campus back as a backup has it, while the others serve. What has happened there since is lost. "
-        "Killed, it has changed nothing: run it again. Needs the owner's credentials in DATABASE_URL."
+        "Killed, it has changed all or nothing: run it again. Needs the owner's credentials in DATABASE_URL."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
