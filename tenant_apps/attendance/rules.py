@@ -155,6 +155,45 @@ def derive_status(window: Window, *, first_in_at: datetime, last_out_at: datetim
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """What an attendance says: when somebody came first, when they went last (None: they are there), the status."""
+
+    first_in_at: datetime
+    last_out_at: datetime | None
+    status: AttendanceStatus
+
+
+def presence_after(
+    window: Window,
+    *,
+    first_in_at: datetime,
+    last_out_at: datetime | None,
+    direction: str,
+    at: datetime,
+    is_device_time: bool,
+) -> Presence | None:
+    """Return what an attendance that counts says after one more scan; None where that changes nothing.
+
+    | scan | changes |
+    | --- | --- |
+    | out | the last going |
+    | in, after the last going | they are back: no going any more |
+    | in, captured by a device before the first coming | the first coming: an earlier scan has arrived later |
+    | any other in | nothing |
+    """
+    if direction == Direction.OUT:
+        last_out_at = max(last_out_at or at, at)
+    elif last_out_at is not None and at > last_out_at:
+        last_out_at = None
+    elif is_device_time and at < first_in_at:
+        first_in_at = at
+    else:
+        return None
+    status = derive_status(window, first_in_at=first_in_at, last_out_at=last_out_at)
+    return Presence(first_in_at, last_out_at, status)
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """The person a scan is about, as the decision needs them."""
 
@@ -238,7 +277,8 @@ def decide(
     found = next((row for row in existing if row.session_id == window.id), None)
     if direction == Direction.IN:
         if found and found.counts:
-            return Decision(Code.DUPLICATE, window, found)
+            came_back = found.last_out_at is not None and at > found.last_out_at
+            return Decision(Code.RECORDED if came_back else Code.DUPLICATE, window, found)
         if admission and not admission.has_seat:
             return Decision(Code.SEATS_TAKEN, window, found)
         return Decision(Code.RECORDED, window, found)

@@ -8,7 +8,7 @@ unless another campus counts the person already.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -117,7 +117,7 @@ def _credit(one: Difference, attendance_id: UUID, *, at: datetime) -> Difference
         cursor.execute(_CREDIT, {"host": one.host, "at": at, "attendance_id": attendance_id})
         if cursor.rowcount == 1:
             return replace(one, repaired=True)
-    for attendance in _attendances_of(one):
+    for attendance in _attendances_of(one.event, cast(UUID, one.person_id)):
         _set_status(attendance, AttendanceStatus.VOID, at=at)
     return replace(one, kind=DifferenceKind.COUNTED_ELSEWHERE, repaired=True)
 
@@ -157,13 +157,13 @@ def _restore(one: Difference, visit_id: UUID, *, at: datetime) -> Difference:
     return replace(one, repaired=True)
 
 
-def _attendances_of(one: Difference) -> list[Attendance]:
+def _attendances_of(event_id: UUID, person_id: UUID) -> list[Attendance]:
     rows = (
         Attendance.objects.select_for_update(no_key=True, of=("self",))
-        .filter(event__federated_event_id=one.event)
+        .filter(event__federated_event_id=event_id)
         .exclude(status=AttendanceStatus.VOID)
     )
-    return [*rows.filter(user__person_id=one.person_id), *rows.filter(visitor__person_id=one.person_id)]
+    return [*rows.filter(user__person_id=person_id), *rows.filter(visitor__person_id=person_id)]
 
 
 def _set_status(attendance: Attendance, status: AttendanceStatus, *, at: datetime) -> None:

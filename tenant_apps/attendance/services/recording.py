@@ -23,16 +23,17 @@ from shared_apps.outbox.services import add_message
 from tenant_apps.attendance.errors import EventNotFound, NotYourEvent, ScanIdReused
 from tenant_apps.attendance.rules import (
     STATUS_OF_CODE,
-    AttendanceStatus,
     Claim,
     Code,
     Decision,
     Direction,
     Method,
     Outcome,
+    Presence,
     decide,
     derive_status,
     effective_time,
+    presence_after,
 )
 from tenant_apps.attendance.selectors import (
     EventFacts,
@@ -226,10 +227,12 @@ _CHECK_IN: Final = """
 """
 _CHECK_IN_PERSON: Final = _CHECK_IN.format(column="user_id", person="%(user_id)s", also="")
 _CHECK_IN_VISITOR: Final = _CHECK_IN.format(column="visitor_id", person="w.id", also="CROSS JOIN w")
-_CHECK_OUT: Final = """
+_CHANGE: Final = """
     UPDATE attendance_attendance
-       SET last_out_at = %(last_out_at)s, status = %(status)s, updated_at = %(received_at)s
-     WHERE id = %(attendance_id)s AND status <> 'void' AND last_out_at IS NOT DISTINCT FROM %(known_out_at)s
+       SET first_in_at = %(first_in_at)s, last_out_at = %(last_out_at)s, status = %(status)s,
+           updated_at = %(received_at)s
+     WHERE id = %(attendance_id)s AND status <> 'void'
+       AND first_in_at = %(known_in_at)s AND last_out_at IS NOT DISTINCT FROM %(known_out_at)s
        AND EXISTS (SELECT 1 FROM events_event e WHERE e.id = event_id AND e.status = 'published')
     RETURNING id
 """
@@ -269,7 +272,8 @@ _CREDIT: Final = """
 """
 _FOLLOW_CREDIT: Final = """
     UPDATE public.federation_visit v
-       SET status = %(status)s, last_out_at = %(last_out_at)s, updated_at = %(received_at)s
+       SET first_in_at = %(first_in_at)s, last_out_at = %(last_out_at)s, status = %(status)s,
+           updated_at = %(received_at)s
       FROM a WHERE v.event_id = %(federated_event_id)s AND v.attendance_id = a.id AND v.status <> 'void'
     RETURNING v.id
 """
@@ -305,16 +309,24 @@ class _Verdict:
         _CountedElsewhere. Each time nothing is written.
         """
         values = self._values()
-        if self.decision.outcome != Outcome.RECORDED:
-            return self._run(_STORE_SCAN, values)
-        values |= self._attendance_values()
-        values["answer"] = json.dumps(self._answer(values))
-        attend = _CHECK_OUT
-        if self.scan.direction == Direction.IN:
+        begins = self.decision.outcome == Outcome.RECORDED and not self._counts_already
+        after = None if begins else self._presence_after()
+        if begins:
+            values |= self._first_presence()
             attend = _CHECK_IN_VISITOR if self.home else _CHECK_IN_PERSON
+        elif after is not None:
+            values |= self._changed_presence(after)
+            attend = _CHANGE
+        else:
+            return self._run(_STORE_SCAN, values)
+        values["answer"] = json.dumps(self._answer(values))
         if self.event.federated_event_id is None:
             return self._run(f"WITH a AS ({attend}) {_WITH_ATTENDANCE}", values)
-        return self._run_federated(attend, values)
+        return self._run_federated(attend, values, begins=begins)
+
+    @property
+    def _counts_already(self) -> bool:
+        return self.decision.existing is not None and self.decision.existing.counts
 
     def _run(self, statement: str, values: dict[str, Any]) -> dict[str, Any]:
         values.setdefault("answer", json.dumps(self._answer(values)))
@@ -325,8 +337,7 @@ class _Verdict:
             raise _Overtaken
         return cast(dict[str, Any], json.loads(row[0]))
 
-    def _run_federated(self, attend: str, values: dict[str, Any]) -> dict[str, Any]:
-        came_in = self.scan.direction == Direction.IN
+    def _run_federated(self, attend: str, values: dict[str, Any], *, begins: bool) -> dict[str, Any]:
         values |= {
             "federated_event_id": self.event.federated_event_id,
             "host": current_campus().code,
@@ -335,9 +346,9 @@ class _Verdict:
             "visit_id": uuid7(),
             "visitor_id": uuid7(),
         }
-        parts = [("a", attend), ("v", _CREDIT if came_in else _FOLLOW_CREDIT), ("s", _WITH_ATTENDANCE)]
+        parts = [("a", attend), ("v", _CREDIT if begins else _FOLLOW_CREDIT), ("s", _WITH_ATTENDANCE)]
         visitor = self.facts.visitor
-        if visitor and came_in:
+        if visitor and begins:
             seated = [] if visitor.has_place else [("seat", _TAKE_SEAT), ("place", _TAKE_PLACE)]
             meet = _MEET_VISITOR.format(source="" if visitor.has_place else "FROM seat")
             parts = [*seated, ("w", meet), *parts]
@@ -384,19 +395,40 @@ class _Verdict:
             "time_corrected": self.corrected,
         }
 
-    def _attendance_values(self) -> dict[str, Any]:
+    def _first_presence(self) -> dict[str, Any]:
+        """The columns of an attendance that begins, or revives."""
         window, existing = self.decision.window, self.decision.existing
         assert window is not None  # a recorded scan has a session
-        if self.scan.direction == Direction.IN:
-            status = derive_status(window, first_in_at=self.effective_at, last_out_at=None)
-            return {"attendance_id": existing.id if existing else uuid7(), "status": status.value}
-        assert existing is not None  # decide() refused going out without having come in
-        last_out_at = max(existing.last_out_at or self.effective_at, self.effective_at)
-        status = derive_status(window, first_in_at=existing.first_in_at, last_out_at=last_out_at)
+        status = derive_status(window, first_in_at=self.effective_at, last_out_at=None)
         return {
-            "attendance_id": existing.id,
+            "attendance_id": existing.id if existing else uuid7(),
             "status": status.value,
-            "last_out_at": last_out_at,
+            "first_in_at": self.effective_at,
+            "last_out_at": None,
+        }
+
+    def _presence_after(self) -> Presence | None:
+        """What the attendance that is there says after this scan; None where nothing changes."""
+        window, existing = self.decision.window, self.decision.existing
+        if self.decision.outcome == Outcome.REFUSED or window is None or existing is None:
+            return None
+        return presence_after(
+            window,
+            first_in_at=existing.first_in_at,
+            last_out_at=existing.last_out_at,
+            direction=self.scan.direction,
+            at=self.effective_at,
+            is_device_time=self.scan.captured_at is not None and not self.corrected,
+        )
+
+    def _changed_presence(self, after: Presence) -> dict[str, Any]:
+        existing = self.decision.existing
+        assert existing is not None  # what changes was there
+        return {
+            "first_in_at": after.first_in_at,
+            "last_out_at": after.last_out_at,
+            "status": after.status.value,
+            "known_in_at": existing.first_in_at,
             "known_out_at": existing.last_out_at,
         }
 
@@ -444,15 +476,15 @@ class _Verdict:
         existing, window = self.decision.existing, self.decision.window
         if self.decision.outcome == Outcome.REFUSED or window is None:
             return None
-        came_in_now = self.decision.outcome == Outcome.RECORDED and self.scan.direction == Direction.IN
-        if came_in_now or existing is None:
-            first_in_at, last_out_at = self.effective_at, None
+        if "status" in values:
+            status, first_in_at, last_out_at = (values[name] for name in ("status", "first_in_at", "last_out_at"))
         else:
-            first_in_at, last_out_at = existing.first_in_at, values.get("last_out_at", existing.last_out_at)
+            assert existing is not None  # a duplicate repeats what is there
+            status, first_in_at, last_out_at = existing.status, existing.first_in_at, existing.last_out_at
         return {
             "id": str(values["attendance_id"]),
             "session": str(window.id),
-            "status": values.get("status") or (existing.status if existing else AttendanceStatus.PRESENT.value),
+            "status": status,
             "first_in_at": self._local(first_in_at),
             "last_out_at": self._local(last_out_at),
         }
