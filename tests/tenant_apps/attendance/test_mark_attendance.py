@@ -195,6 +195,30 @@ def test_unknown_inactive_and_absent_people_are_refused(cast: Cast, http: Http) 
     assert count_rows(campus) == (0, 4)
 
 
+def test_lunch_is_no_early_leaving_and_an_earlier_scan_that_arrives_later_counts(cast: Cast, http: Http) -> None:
+    campus = cast.malimono
+    event = make_event(campus, starts=-40)
+    scan = {"event_id": str(event.pk), "student_id": "2024-0001"}
+
+    def captured(minutes: float, **more: str) -> dict:
+        moment = (now() - timedelta(minutes=minutes)).isoformat()
+        return http.post(MARK, {**scan, "captured_at": moment, **more}, by=campus.scanner).json()
+
+    assert captured(10)["attendance"]["status"] == "late"
+    assert captured(5, direction="out")["attendance"]["status"] == "left_early"
+    back = captured(2)
+    earlier = captured(39)
+
+    assert (back["outcome"], back["attendance"]["status"], back["attendance"]["last_out_at"]) == (
+        "recorded", "late", None,
+    )  # fmt: skip
+    assert (earlier["outcome"], earlier["attendance"]["status"]) == ("duplicate", "present")
+    with campus.here():
+        kept = Attendance.objects.get()
+        assert (kept.status, kept.last_out_at) == ("present", None)
+        assert now() - kept.first_in_at > timedelta(minutes=38)
+
+
 def test_going_out_early_and_at_the_end(cast: Cast, http: Http) -> None:
     campus = cast.malimono
     event = make_event(campus, starts=-125)  # ended 5 minutes ago

@@ -1,10 +1,12 @@
 """Decisions of presence, as tables."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from shared_apps.federation.rules import Admission
 from tenant_apps.attendance.rules import (
     AttendanceStatus,
     Claim,
@@ -17,6 +19,7 @@ from tenant_apps.attendance.rules import (
     decide,
     derive_status,
     effective_time,
+    presence_after,
 )
 
 START = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
@@ -133,6 +136,8 @@ def test_reasons_come_in_their_order(changes: dict, code: Code) -> None:
         ({"status": "void"}, Direction.IN, 5, Code.RECORDED),
         ({}, Direction.OUT, 5, Code.RECORDED),
         ({"went": 4}, Direction.OUT, 5, Code.RECORDED),
+        ({"went": 4}, Direction.IN, 5, Code.RECORDED),
+        ({"went": 6}, Direction.IN, 5, Code.DUPLICATE),
         ({"status": "void"}, Direction.OUT, 5, Code.NOT_CHECKED_IN),
         ({"came": 6}, Direction.OUT, 5, Code.NOT_CHECKED_IN),
     ],
@@ -146,3 +151,58 @@ def test_repetition_depends_on_what_is_there(existing: dict, direction: Directio
     )  # fmt: skip
 
     assert decision.code == code
+
+
+@pytest.mark.parametrize(
+    ("came", "went", "direction", "now", "is_device_time", "after"),
+    [
+        (5, None, Direction.OUT, 60, False, (5, 60, "left_early")),
+        (5, 60, Direction.OUT, 50, False, (5, 60, "left_early")),
+        (5, 60, Direction.IN, 70, False, (5, None, "present")),
+        (5, 60, Direction.IN, 55, False, None),
+        (40, None, Direction.IN, 10, True, (10, None, "present")),
+        (40, None, Direction.IN, 10, False, None),
+        (5, None, Direction.IN, 10, True, None),
+    ],
+)
+def test_what_one_more_scan_changes(came, went, direction, now, is_device_time, after) -> None:
+    found = presence_after(
+        window(), first_in_at=at(came), last_out_at=None if went is None else at(went), direction=direction,
+        at=at(now), is_device_time=is_device_time,
+    )  # fmt: skip
+
+    expected = after and (at(after[0]), None if after[1] is None else at(after[1]), after[2])
+    assert (found and (found.first_in_at, found.last_out_at, found.status.value)) == expected
+
+
+VISITOR = Admission(home_archived=False, invited=True, revoked_through=0, has_seat=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, Code.RECORDED),
+        ({"invited": False}, Code.CAMPUS_NOT_INVITED),
+        ({"home_archived": True, "invited": False}, Code.HOME_ARCHIVED),
+        ({"revoked_through": 1}, Code.PASS_REVOKED),
+        ({"revoked_through": 1, "invited": False}, Code.PASS_REVOKED),
+        ({"has_seat": False}, Code.SEATS_TAKEN),
+    ],
+)
+def test_a_visitor_is_admitted_by_what_the_federation_says(changes: dict, code: Code) -> None:
+    decision = decide(
+        event_status="published", windows=[window()], wanted_session=None, claim=Claim(serial=1, home="SNSU"),
+        person=None, existing=[], direction=Direction.IN, at=at(5), admission=replace(VISITOR, **changes),
+    )  # fmt: skip
+
+    assert decision.code == code
+
+
+def test_a_visitor_who_is_in_already_needs_no_seat() -> None:
+    place = window()
+    decision = decide(
+        event_status="published", windows=[place], wanted_session=None, claim=Claim(serial=1, home="SNSU"), person=None,
+        existing=[existing_at(place)], direction=Direction.IN, at=at(5), admission=replace(VISITOR, has_seat=False),
+    )  # fmt: skip
+
+    assert decision.code == Code.DUPLICATE
