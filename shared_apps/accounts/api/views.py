@@ -150,7 +150,7 @@ class UserViewSet(ViewSet):
     permissions: ClassVar = {
         "list": Can.LIST_PEOPLE,
         "campus_users": Can.LIST_PEOPLE,
-        "retrieve": Can.USE_OWN_ACCOUNT,
+        "retrieve": Can.READ_PERSON,
         "create": Can.MANAGE_PEOPLE,
         "partial_update": Can.MANAGE_PEOPLE,
     }
@@ -199,8 +199,8 @@ class ProfileViewSet(ViewSet):
     lookup_value_converter = "uuid"
     permissions: ClassVar = {
         "list": Can.LIST_PEOPLE,
-        "retrieve": Can.USE_OWN_ACCOUNT,
-        "partial_update": Can.USE_OWN_ACCOUNT,
+        "retrieve": Can.READ_PERSON,
+        "partial_update": Can.EDIT_PROFILE,
     }
 
     @extend_schema(responses=ProfileSerializer(many=True))
