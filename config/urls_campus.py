@@ -7,6 +7,7 @@ from django.urls import include, path
 from config.urls_api import description_urls, handler400, handler404, handler500  # noqa: F401
 from shared_apps.accounts.api.urls import auth_urls, people_urls
 from shared_apps.campuses.api.urls import campus_router
+from shared_apps.campuses.api.views import ActView
 from shared_apps.federation.api.passes import OwnPassView
 from shared_apps.federation.api.urls import campus_urls as federation_urls
 from tenant_apps.attendance.api.urls import router as attendance_router
@@ -14,6 +15,7 @@ from tenant_apps.attendance.api.urls import visit_router
 from tenant_apps.events.api.urls import urls as event_urls
 
 api: list[Any] = [
+    path("auth/act/", ActView.as_view(), name="act"),
     path("auth/", include(auth_urls)),
     path("accounts/users/me/pass/", OwnPassView.as_view(), name="own-pass"),
     path("accounts/", include(people_urls)),

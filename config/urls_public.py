@@ -6,12 +6,12 @@ from django.urls import include, path
 
 from config.urls_api import description_urls, handler400, handler404, handler500  # noqa: F401
 from shared_apps.accounts.api.urls import auth_urls
-from shared_apps.campuses.api.urls import public_router
+from shared_apps.campuses.api.urls import public_urls
 from shared_apps.federation.api.urls import public_urls as federation_urls
 
 api: list[Any] = [
     path("auth/", include(auth_urls)),
-    path("campus/", include(public_router.urls)),
+    path("campus/", include(public_urls)),
     path("federation/", include(federation_urls)),
     *description_urls(__name__),
 ]

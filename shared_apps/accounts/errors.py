@@ -46,6 +46,11 @@ class RoleDenied(Forbidden):
     code = "permission_denied"
 
 
+class ActingReadOnly(Forbidden):
+    code = "acting_read_only"
+    detail = "This grant lets you look, not change. Write one with may_write."
+
+
 class UnreadableFile(Invalid):
     code = "unreadable_file"
     detail = "This is neither a CSV nor an XLSX file that can be read."

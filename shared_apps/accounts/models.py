@@ -51,6 +51,9 @@ class User(AbstractBaseUser):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar = ["email"]
 
+    # The token of a super admin who acts here (``ActingToken.actor``): made for one request, no row of this table.
+    acting: "ActingToken | None" = None
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(Lower("username"), name="accounts_user_username_once"),
@@ -71,6 +74,16 @@ class User(AbstractBaseUser):
     def display_name(self) -> str:
         """How the person is called at a door."""
         return f"{self.first_name} {self.last_name}".strip() or self.username
+
+    @property
+    def audit_role(self) -> str:
+        """What the audit and the log say of whoever acts."""
+        return Role.SUPER_ADMIN if self.acting else self.role
+
+    @property
+    def grant_id(self) -> uuid.UUID | None:
+        """The grant under which somebody acts who does not belong here."""
+        return self.acting.grant_id if self.acting else None
 
 
 class Profile(models.Model):
@@ -130,6 +143,43 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return f"token of {self.user_id}"
+
+
+class ActingToken(models.Model):
+    """A super admin acting in this campus, under a grant that the public site wrote. Only a digest is kept."""
+
+    # Nobody makes one last longer.
+    privileges: ClassVar = ("SELECT", "INSERT", "DELETE")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    digest = models.BinaryField(max_length=32)
+    grant_id = models.UUIDField()
+    super_admin_id = models.UUIDField()
+    super_admin_name = models.CharField(max_length=201)
+    reason = models.CharField(max_length=500)
+    may_write = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["digest"], name="accounts_actingtoken_digest_once"),
+            models.UniqueConstraint(fields=["grant_id"], name="accounts_actingtoken_grant_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.super_admin_name} acting until {self.expires_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def actor(self) -> User:
+        """The super admin as this campus knows one: a campus admin who is none of its people.
+
+        Without a person id the database itself refuses to store them.
+        """
+        user = User(id=self.super_admin_id, first_name=self.super_admin_name, role=Role.CAMPUS_ADMIN)
+        user.person_id = None  # type: ignore[assignment]
+        user.acting = self
+        return user
 
 
 class SignInTry(models.Model):

@@ -44,6 +44,7 @@ class Can(models.TextChoices):
     READ_LEDGER = "read_ledger", "Read the ledger of all campuses and its totals"
     MANAGE_FEDERATION = "manage_federation", "Call university-wide events; compare and repair the ledger"
     MANAGE_CAMPUSES = "manage_campuses", "Create, change, suspend, reactivate and archive campuses"
+    ACT_IN_CAMPUS = "act_in_campus", "Write a grant to act in a campus; read who had one"
 
 
 _EVERYBODY = frozenset(CAMPUS_ROLES)
@@ -68,7 +69,10 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.READ_LEDGER: frozenset({Role.SUPER_ADMIN}),
     Can.MANAGE_FEDERATION: frozenset({Role.SUPER_ADMIN}),
     Can.MANAGE_CAMPUSES: frozenset({Role.SUPER_ADMIN}),
+    Can.ACT_IN_CAMPUS: frozenset({Role.SUPER_ADMIN}),
 }
+# A super admin who acts in a campus may there what a campus admin may, except this: it takes a person of the campus.
+NOT_WHILE_ACTING: Final = frozenset({Can.USE_OWN_ACCOUNT, Can.CARRY_PASS})
 
 
 def may(role: str, what: Can) -> bool:

@@ -9,6 +9,7 @@ FREE_TRIES_ANYWHERE: Final = 100
 FORGET_FAILURES_AFTER: Final = timedelta(minutes=15)
 LONGEST_WAIT: Final = timedelta(seconds=60)
 LONGEST_WAIT_ANYWHERE: Final = timedelta(seconds=5)
+ACTING_TIME: Final = timedelta(minutes=15)
 
 
 def fold_name(name: str) -> str:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from shared_apps.accounts.errors import ImportNotFound, UserNotFound
-from shared_apps.accounts.models import AccessToken, Profile, RosterImport, User
+from shared_apps.accounts.models import AccessToken, ActingToken, Profile, RosterImport, User
 from shared_apps.common.errors import Unauthenticated
 from tenants.context import find_current_campus, site_code
 from tenants.keys import digest
@@ -17,29 +17,37 @@ from tenants.registry import confirm_served, note_version
 _USER_FIELDS: Final = (
     "id", "person_id", "username", "email", "student_id", "first_name", "last_name", "role", "is_active", "pass_serial",
 )  # fmt: skip
-_TOKEN_QUERY: Final = f"""
-    SELECT t.id, t.expires_at, c.state, c.schema_version, v.version, {", ".join(f"u.{name}" for name in _USER_FIELDS)}
-      FROM accounts_accesstoken t
-      JOIN accounts_user u ON u.id = t.user_id
+_ACTING_FIELDS: Final = ("id", "grant_id", "super_admin_id", "super_admin_name", "reason", "may_write")
+_TOKEN_QUERY: Final = """
+    SELECT t.id, t.expires_at, c.state, c.schema_version, v.version, {columns}
+      FROM {tokens}
       LEFT JOIN public.tenants_campus c ON c.id = %s
       CROSS JOIN public.tenants_registryversion v
-     WHERE t.digest = %s AND u.is_active
+     WHERE t.digest = %s
 """
+_OWN_TOKEN: Final = _TOKEN_QUERY.format(
+    columns=", ".join(f"u.{name}" for name in _USER_FIELDS),
+    tokens="accounts_accesstoken t JOIN accounts_user u ON u.id = t.user_id AND u.is_active",
+)
+_ACTING_TOKEN: Final = _TOKEN_QUERY.format(
+    columns=", ".join(f"t.{name}" for name in _ACTING_FIELDS), tokens="accounts_actingtoken t"
+)
 
 
 def authenticate_token(*, text: str, at: datetime) -> tuple[User, UUID]:
-    """Return the person and the token's id.
+    """Return the person and the token's id; of an acting token, the super admin who acts here.
 
     One statement also returns the campus's state and the registry's version, so that a suspended campus is refused by
     the next request in every process, however old its routing is.
 
     Raises: Unauthenticated (one answer for every cause), CampusSuspended, CampusNotReady.
     """
-    if not text.startswith(f"eas_{site_code()}_") or len(text) > 128:
+    is_acting = text.startswith(f"eas_{site_code()}.acting_")
+    if not (is_acting or text.startswith(f"eas_{site_code()}_")) or len(text) > 128:
         raise Unauthenticated
     campus = find_current_campus()
     with connection.cursor() as cursor:
-        cursor.execute(_TOKEN_QUERY, [campus.id if campus else None, digest(text)])
+        cursor.execute(_ACTING_TOKEN if is_acting else _OWN_TOKEN, [campus.id if campus else None, digest(text)])
         row = cursor.fetchone()
     if row is None:
         raise Unauthenticated
@@ -49,6 +57,8 @@ def authenticate_token(*, text: str, at: datetime) -> tuple[User, UUID]:
         confirm_served(state, schema_version)
     if expires_at <= at:
         raise Unauthenticated
+    if is_acting:
+        return ActingToken.from_db("default", _ACTING_FIELDS, values).actor, token_id
     return User.from_db("default", _USER_FIELDS, values), token_id
 
 

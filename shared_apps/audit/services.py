@@ -10,10 +10,15 @@ from shared_apps.audit.models import AuditEntry
 
 
 class Actor(Protocol):
-    """Whoever acts: a user, or anything with an id and a role."""
+    """Whoever acts. ``grant_id`` is what lets somebody act in a place where they do not belong."""
 
     pk: UUID
-    role: str
+
+    @property
+    def audit_role(self) -> str: ...
+
+    @property
+    def grant_id(self) -> UUID | None: ...
 
 
 def record_action(
@@ -33,11 +38,11 @@ def record_action(
     return AuditEntry.objects.create(
         at=at,
         actor_id=by.pk if by else None,
-        actor_role=by.role if by else "system",
+        actor_role=by.audit_role if by else "system",
         action=action,
         target_type=target_type,
         target_id=str(target_id),
         reason=reason,
-        changes=changes or {},
+        changes={**(changes or {}), **({"grant": str(by.grant_id)} if by and by.grant_id else {})},
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
     )

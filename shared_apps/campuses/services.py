@@ -1,6 +1,10 @@
-"""Creating campuses, changing their state, backing them up. Stand on the public site, for backups anywhere."""
+"""Creating campuses, changing their state, backing them up, letting super admins act in them.
+
+Stand on the public site; for backups anywhere; only ``exchange_grant`` stands in a campus.
+"""
 
 import re
+import secrets
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +17,19 @@ from django.db import IntegrityError, transaction
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
-from shared_apps.accounts.services.tokens import revoke_all_tokens
+from shared_apps.accounts.services.tokens import SignIn, begin_acting, revoke_all_tokens
 from shared_apps.accounts.services.users import check_password_strength, create_user
 from shared_apps.audit.services import Actor, record_action
+from shared_apps.campuses.errors import WrongGrant
+from shared_apps.campuses.models import ActingGrant
+from shared_apps.campuses.rules import GRANT_TIME
+from shared_apps.campuses.selectors import get_campus
 from shared_apps.common.clock import now
 from shared_apps.outbox.services import abandon_messages
 from tenants.backups import Label, Progress, restore_backup, tables_of, write_backup
-from tenants.context import owner_context, public_context
+from tenants.context import current_campus, owner_context, public_context
 from tenants.errors import CampusExists, CampusNotFound, HostTaken, InvalidCampus, InvalidHost, WrongCampusState
+from tenants.keys import digest
 from tenants.migrating import Outcome, migrate_campuses
 from tenants.models import Campus, CampusDomain, CampusState, check_host
 from tenants.provisioning import RESTORING, Step, provision_campus, touch_registry
@@ -116,6 +125,51 @@ def archive_campus(*, by: Actor | None, at: datetime, campus_id: UUID, reason: s
     Raises: CampusNotFound, WrongCampusState (only a suspended campus is archived, so that it takes two decisions).
     """
     return _change_state(campus_id, CampusState.ARCHIVED, {CampusState.SUSPENDED}, by=by, at=at, reason=reason)
+
+
+@transaction.atomic
+def grant_acting(*, by: User, at: datetime, campus_id: UUID, reason: str, may_write: bool) -> tuple[ActingGrant, str]:
+    """Let ``by`` act in a campus once; return the grant and its secret, which is shown this once.
+
+    Raises: CampusNotFound, WrongCampusState (only a campus that is served can be acted in).
+    """
+    campus = get_campus(campus_id)
+    if campus.state != CampusState.READY:
+        raise WrongCampusState(f"Nobody can act in a campus that is {campus.state}.")
+    text = f"eas_{campus.code.lower()}.grant_{secrets.token_urlsafe(32)}"
+    grant = ActingGrant.objects.create(
+        digest=digest(text),
+        campus=campus.code,
+        super_admin_id=by.pk,
+        super_admin_name=by.display_name,
+        reason=reason,
+        may_write=may_write,
+        created_at=at,
+        expires_at=at + GRANT_TIME,
+    )
+    changes = {"grant": str(grant.pk), "may_write": may_write}
+    _record(campus, by=by, at=at, action="campus.acting_granted", reason=reason, changes=changes)
+    return grant, text
+
+
+@transaction.atomic
+def exchange_grant(*, text: str, at: datetime) -> SignIn:
+    """Use a grant up and issue an acting token of the campus this stands in. One statement decides who was first.
+
+    Raises: WrongGrant (one answer for unknown, another campus's, used and expired).
+    """
+    mine = ActingGrant.objects.filter(digest=digest(text), campus=current_campus().code)
+    if not mine.filter(exchanged_at__isnull=True, expires_at__gt=at).update(exchanged_at=at):
+        raise WrongGrant
+    grant = mine.get()
+    return begin_acting(
+        grant_id=grant.pk,
+        super_admin_id=grant.super_admin_id,
+        super_admin_name=grant.super_admin_name,
+        reason=grant.reason,
+        may_write=grant.may_write,
+        at=at,
+    )
 
 
 def provision(*, campus_id: UUID) -> Iterator[Step]:

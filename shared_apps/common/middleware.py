@@ -45,7 +45,7 @@ class RequestLogMiddleware:
                 "duration_ms": round((time.perf_counter() - started) * 1000, 1),
                 "queries": getattr(connection, "statements", 0) - statements,
                 "actor": str(user.pk) if user else None,
-                "role": user.role if user else None,
+                "role": user.audit_role if user else None,
             }
             logger.info("request", extra=fields)
         response["X-Request-ID"] = request_id

@@ -4,6 +4,9 @@ import pytest
 from django.db import DatabaseError, connection
 
 from shared_apps.accounts.models import User
+from shared_apps.campuses.models import ActingGrant
+from shared_apps.campuses.services import grant_acting
+from shared_apps.common.clock import now
 from tenants.context import owner_context, public_context, relay_context
 from tests.cast import Cast
 
@@ -65,6 +68,11 @@ PAYLOADS = [
     "UPDATE public.tenants_campus SET state = 'ready'",
     "INSERT INTO public.tenants_campuskey SELECT * FROM public.tenants_campuskey",
     "UPDATE public.tenants_registryversion SET version = 1",
+    "INSERT INTO public.campuses_actinggrant SELECT * FROM public.campuses_actinggrant",
+    "UPDATE public.campuses_actinggrant SET may_write = true",
+    "UPDATE public.campuses_actinggrant SET expires_at = expires_at + interval '1 year'",
+    "DELETE FROM public.campuses_actinggrant",
+    "UPDATE accounts_actingtoken SET expires_at = expires_at + interval '1 year'",
     "SELECT * FROM campus_template.accounts_user",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{there}'",
     "LOCK TABLE public.tenants_campus",
@@ -90,6 +98,24 @@ def test_a_campus_login_stays_in_its_campus(cast: Cast, payload: str) -> None:
         assert payload.startswith(("SELECT pg_terminate_backend", "SELECT database_to_xml"))
         assert "True" not in leaked
         assert "CANARY" not in leaked
+
+
+def test_a_campus_login_sees_its_own_grants_and_can_only_use_them_up(cast: Cast) -> None:
+    with public_context():
+        for site in (cast.malimono, cast.delcarmen):
+            grant_acting(
+                by=cast.super_admin.user, at=now(), campus_id=site.campus.id, reason="support", may_write=False
+            )
+    with cast.malimono.here(), connection.cursor() as cursor:
+        cursor.execute("SELECT campus FROM public.campuses_actinggrant")
+        assert cursor.fetchall() == [("MALIMONO",)]
+        cursor.execute("UPDATE public.campuses_actinggrant SET exchanged_at = now()")
+        assert cursor.rowcount == 1
+        with pytest.raises(DatabaseError, match="row-level security"):
+            cursor.execute("UPDATE public.campuses_actinggrant SET exchanged_at = NULL")
+    with public_context():
+        used = ActingGrant.objects.filter(exchanged_at__isnull=False)
+        assert list(used.values_list("campus", flat=True)) == ["MALIMONO"]
 
 
 @pytest.mark.parametrize("schema", ["c_malimono", "c_delcarmen"])

@@ -13,7 +13,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import MULTIPART_CONTENT
 
-from shared_apps.accounts.roles import Can, Role, may
+from shared_apps.accounts.roles import NOT_WHILE_ACTING, Can, Role, may
 from tests.cast import PASSWORD, Cast, Http, Person
 from tests.isolation.routes import Route, all_routes
 from tests.isolation.world import Things, World, build_world, codes, fingerprint
@@ -44,6 +44,7 @@ def session_body() -> dict[str, Any]:
 
 
 CAMPUS_CASES: dict[str, Case] = {
+    "POST auth/act/": Case("admin", 200, body=lambda things: {"grant": things.grant}, body_ids=("grant",)),
     "POST auth/login/": Case("student", 200, body=lambda _: {"username": "ana", "password": PASSWORD}),
     "POST auth/logout/": Case("student", 204),
     "POST auth/logout-all/": Case("student", 204),
@@ -159,6 +160,10 @@ PUBLIC_CASES: dict[str, Case] = {
     "POST campus/campuses/{pk}/archive/": Case(
         "super_admin", 409, ids={"pk": "campus"}, body=lambda _: {"reason": "test"}
     ),
+    "GET campus/campuses/{campus_id}/grants/": Case("super_admin", 200, ids={"campus_id": "campus"}),
+    "POST campus/campuses/{campus_id}/grants/": Case(
+        "super_admin", 201, ids={"campus_id": "campus"}, body=lambda _: {"reason": "test"}
+    ),
 }
 
 ROUTES = all_routes()
@@ -213,10 +218,10 @@ def test_campus_route(world: World, http: Http, route: Route) -> None:
     before_there = fingerprint(other.campus.schema_name)
     before_here = fingerprint(host.campus.schema_name)
 
-    # Nobody, a stranger's token, every person of the other campus, and the super admin's public token.
+    # Nobody, a stranger's token, every person of the other campus, the super admin's public token and the one for there.
     intruders: list[Person | None] = [None, Person(user=host.student.user, site=host, token="eas_malimono_" + "x" * 43)]
     intruders += [person(cast, who, there=True) for who in ("student", "organizer", "scanner", "admin")]
-    intruders += [cast.super_admin]
+    intruders += [cast.super_admin, world.there.acting]
     if route.needs != Can.ANYONE:
         for intruder in intruders:
             answer = call(http, route, case, world.here, by=intruder, at=host)
@@ -227,6 +232,15 @@ def test_campus_route(world: World, http: Http, route: Route) -> None:
             if not may(ROLE_OF[who], route.needs):
                 answer = call(http, route, case, world.here, by=person(cast, who), at=host)
                 assert (answer.status_code, codes(answer)) == (403, ["permission_denied"]), (who, answer.content)
+
+        # A super admin who acts here to look: what a campus admin may see, nothing of their own, and no change.
+        answer = call(http, route, case, world.here, by=world.here.acting, at=host)
+        if route.needs in NOT_WHILE_ACTING or not may(Role.CAMPUS_ADMIN, route.needs):
+            assert (answer.status_code, codes(answer)) == (403, ["permission_denied"]), answer.content
+        elif route.method != "get":
+            assert (answer.status_code, codes(answer)) == (403, ["acting_read_only"]), answer.content
+        else:
+            assert answer.status_code == 200, answer.content
 
     # Another campus's ids answer exactly as ids of nowhere, for everybody who may call at all.
     callers = [

@@ -14,7 +14,7 @@ from shared_apps.federation.services.reconciliations import request_reconciliati
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.events.models import Event, Session
 from tenants.context import owner_context, public_context
-from tests.cast import Cast, Http, Site
+from tests.cast import Cast, Http, Person, Site
 from tests.factories import make_event, make_shared_event, pass_of
 
 
@@ -26,6 +26,8 @@ class Things:
     event: Event
     draft: Event
     attendance_id: UUID
+    grant: str
+    acting: Person
     ids: dict[str, str] = field(default_factory=dict)
 
 
@@ -42,7 +44,7 @@ def build_world(cast: Cast, http: Http) -> World:
     """Fill both campuses with one of everything."""
     with public_context():
         run = request_reconciliation(by=None, at=now(), repairs=False)
-    things = [_fill(site, cast.snsu, http) for site in (cast.malimono, cast.delcarmen)]
+    things = [_fill(site, cast, http) for site in (cast.malimono, cast.delcarmen)]
     for each in things:
         each.ids["reconciliation"] = str(run.pk)
     return World(cast=cast, here=things[0], there=things[1])
@@ -62,7 +64,7 @@ def _share(site: Site, third: Site, http: Http) -> dict[str, str]:
     return {"shared": str(shared.pk), "invited": str(invited.pk), "visit": str(visit.id)}
 
 
-def _fill(site: Site, third: Site, http: Http) -> Things:
+def _fill(site: Site, cast: Cast, http: Http) -> Things:
     event = make_event(site, title=f"Secret of {site.campus.code}")
     draft = make_event(site, status="draft", title=f"Draft of {site.campus.code}")
     for student in (site.student, site.friend):
@@ -81,13 +83,18 @@ def _fill(site: Site, third: Site, http: Http) -> Things:
             by=site.admin.user, at=now(), file_name="secret.csv", content=b"student_id\n2024-0003\n", mapping={},
             dry_run=False,
         )  # fmt: skip
+    granting = f"campus/campuses/{site.campus.id}/grants/"
+    grant, used = (http.post(granting, {"reason": "help"}, by=cast.super_admin).json()["grant"] for _ in range(2))
+    began = http.post("auth/act/", {"grant": used}, at=site).json()
     return Things(
         site=site,
         event=event,
         draft=draft,
         attendance_id=attendance.pk,
+        grant=grant,
+        acting=Person(user=cast.super_admin.user, site=site, token=began["token"]),
         ids={
-            **_share(site, third, http),
+            **_share(site, cast.snsu, http),
             "user": str(site.student.id),
             "event": str(event.pk),
             "session": str(session.pk),

@@ -11,9 +11,9 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from shared_apps.accounts.errors import TooManySignIns, WrongCredentials
-from shared_apps.accounts.models import AccessToken, SignInName, SignInTry, User
+from shared_apps.accounts.models import AccessToken, ActingToken, SignInName, SignInTry, User
 from shared_apps.accounts.roles import Role
-from shared_apps.accounts.rules import FORGET_FAILURES_AFTER, fold_name, is_forgotten, wait_after
+from shared_apps.accounts.rules import ACTING_TIME, FORGET_FAILURES_AFTER, fold_name, is_forgotten, wait_after
 from shared_apps.audit.services import record_action
 from tenants.context import site_code
 from tenants.keys import digest
@@ -73,6 +73,29 @@ def issue_token(*, user: User, label: str, at: datetime) -> SignIn:
 
 
 @transaction.atomic
+def begin_acting(
+    *, grant_id: UUID, super_admin_id: UUID, super_admin_name: str, reason: str, may_write: bool, at: datetime
+) -> SignIn:
+    """Issue an acting token of this campus under a grant that its caller has used up. Stand in the campus."""
+    text = f"eas_{site_code()}.acting_{secrets.token_urlsafe(32)}"
+    token = ActingToken.objects.create(
+        digest=digest(text),
+        grant_id=grant_id,
+        super_admin_id=super_admin_id,
+        super_admin_name=super_admin_name,
+        reason=reason,
+        may_write=may_write,
+        created_at=at,
+        expires_at=at + ACTING_TIME,
+    )
+    record_action(
+        at=at, by=token.actor, action="auth.acting_began", target_type="acting_grant", target_id=grant_id,
+        reason=reason, changes={"may_write": may_write},
+    )  # fmt: skip
+    return SignIn(text=text, expires_at=token.expires_at, user=token.actor)
+
+
+@transaction.atomic
 def revoke_tokens(*, user: User, at: datetime, token_id: UUID | None = None) -> int:
     """End one sign-in of ``user``, or all; return how many ended."""
     tokens = AccessToken.objects.filter(user=user)
@@ -94,8 +117,9 @@ def revoke_all_tokens() -> int:
 def forget_old_sign_ins(*, at: datetime) -> int:
     """Delete tokens that have expired and failures that no longer count; return how many."""
     tokens, _ = AccessToken.objects.filter(expires_at__lte=at).delete()
+    acting, _ = ActingToken.objects.filter(expires_at__lte=at).delete()
     tries, _ = SignInTry.objects.filter(last_failed_at__lt=at - FORGET_FAILURES_AFTER).delete()
-    return tokens + tries
+    return tokens + acting + tries
 
 
 @transaction.atomic

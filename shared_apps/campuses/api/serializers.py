@@ -7,7 +7,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from shared_apps.accounts.models import User
-from shared_apps.common.api.serializers import StrictModelSerializer, StrictSerializer
+from shared_apps.campuses.models import ActingGrant
+from shared_apps.campuses.selectors import primary_host
+from shared_apps.common.api.serializers import InstantField, ReasonSerializer, StrictModelSerializer, StrictSerializer
 from tenants.models import Campus, check_zone
 
 ORIGIN = RegexValidator(r"\Ahttps?://[a-z0-9.-]+(:\d{1,5})?\Z", "An origin is scheme://host[:port].", "invalid_origin")
@@ -39,7 +41,7 @@ class CampusSerializer(StrictModelSerializer):
         read_only_fields = fields
 
     def get_domain(self, campus: Campus) -> str | None:
-        return next((domain.host for domain in campus.domains.all() if domain.is_primary), None)
+        return primary_host(campus)
 
     def get_hosts(self, campus: Campus) -> list[str]:
         return [domain.host for domain in sorted(campus.domains.all(), key=lambda d: (not d.is_primary, d.host))]
@@ -92,3 +94,46 @@ class OwnCampusSerializer(serializers.Serializer):
     timezone = serializers.CharField()
     domain = serializers.CharField(allow_null=True)
     is_active = serializers.BooleanField()
+
+
+class GrantCreateSerializer(ReasonSerializer):
+    """Leave to act in a campus."""
+
+    may_write = serializers.BooleanField(default=False, help_text="Without it one may look, and change nothing")
+
+
+class GrantSerializer(StrictModelSerializer):
+    """Who had leave to act in a campus, and why."""
+
+    class Meta:
+        model = ActingGrant
+        fields = (
+            "id", "super_admin_id", "super_admin_name", "reason", "may_write", "created_at", "expires_at",
+            "exchanged_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class NewGrantSerializer(GrantSerializer):
+    """A fresh grant. ``grant`` is shown this once."""
+
+    grant = serializers.CharField(help_text="Post it to auth/act/ of the campus before expires_at")
+    host = serializers.CharField(allow_null=True, help_text="The campus's primary host")
+
+    class Meta(GrantSerializer.Meta):
+        fields = ("grant", "host", *GrantSerializer.Meta.fields)  # type: ignore[assignment]
+
+
+class ExchangeSerializer(StrictSerializer):
+    """The secret of a grant."""
+
+    grant = serializers.CharField(max_length=128, write_only=True)
+
+
+class ActingSerializer(serializers.Serializer):
+    """A token to act with. ``token`` is shown this once."""
+
+    token = serializers.CharField(source="text")
+    expires_at = InstantField()
+    may_write = serializers.BooleanField(source="user.acting.may_write")
+    reason = serializers.CharField(source="user.acting.reason")

@@ -1,4 +1,4 @@
-"""``campus/campuses/``: on the public site the registry, on a campus the campus itself."""
+"""``campus/campuses/``: on the public site the registry, on a campus the campus itself; acting in a campus."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -9,21 +9,28 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from shared_apps.accounts.api.base import ViewSet, actor
+from shared_apps.accounts.api.base import View, ViewSet, actor
 from shared_apps.accounts.roles import Can
 from shared_apps.campuses import services
 from shared_apps.campuses.api.serializers import (
+    ActingSerializer,
     CampusChangeSerializer,
     CampusCreateSerializer,
     CampusSerializer,
+    ExchangeSerializer,
+    GrantCreateSerializer,
+    GrantSerializer,
+    NewGrantSerializer,
     OwnCampusSerializer,
 )
-from shared_apps.campuses.selectors import get_campus, list_registry
+from shared_apps.campuses.selectors import get_campus, list_grants, list_registry, primary_host
+from shared_apps.common.api.lists import answer_list
 from shared_apps.common.api.pagination import Pages
 from shared_apps.common.api.serializers import ReasonSerializer
 from shared_apps.common.clock import now
 from tenants.context import current_campus
 from tenants.errors import CampusNotFound
+from tenants.registry import confirm_current_campus
 
 
 class CampusViewSet(ViewSet):
@@ -91,6 +98,47 @@ class CampusViewSet(ViewSet):
 
     def _answer(self, request: Request, pk: UUID, code: int = status.HTTP_200_OK) -> Response:
         return Response(CampusSerializer(get_campus(pk), context={"request": request}).data, status=code)
+
+
+class GrantListView(View):
+    """``campus/campuses/{campus_id}/grants/``: leave for super admins to act in a campus."""
+
+    permissions: ClassVar = {"get": Can.ACT_IN_CAMPUS, "post": Can.ACT_IN_CAMPUS}
+    takes_idempotency_key = False  # a stored answer would hold the secret
+
+    @extend_schema(responses=GrantSerializer(many=True))
+    def get(self, request: Request, campus_id: UUID) -> Response:
+        """List who was let act in the campus, newest first; ``exchanged_at`` says whether and when they began."""
+        return answer_list(request, rows=list_grants(campus_id), filters=None, serializer=GrantSerializer)
+
+    @extend_schema(request=GrantCreateSerializer, responses={201: NewGrantSerializer})
+    def post(self, request: Request, campus_id: UUID) -> Response:
+        """Let oneself act in the campus: the answer's ``grant`` works once, within 5 minutes, at its auth/act/."""
+        body = GrantCreateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        grant, text = services.grant_acting(by=actor(request), at=now(), campus_id=campus_id, **body.validated_data)
+        answer = {
+            **GrantSerializer(grant, context={"request": request}).data,
+            "grant": text,
+            "host": primary_host(get_campus(campus_id)),
+        }
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class ActView(View):
+    """``auth/act/``: a super admin's way into a campus."""
+
+    permissions: ClassVar = {"post": Can.ANYONE}
+    authentication_classes = []
+
+    @extend_schema(request=ExchangeSerializer, responses=ActingSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Exchange a super admin's grant for a token of this campus, good for 15 minutes."""
+        confirm_current_campus()
+        body = ExchangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        begun = services.exchange_grant(text=body.validated_data["grant"], at=now())
+        return Response(ActingSerializer(begun, context={"request": request}).data)
 
 
 class OwnCampusViewSet(ViewSet):

@@ -53,7 +53,8 @@ def create_event(
 ) -> Event:
     """Create a draft. Each session has ``starts_at`` and ``ends_at``, and may have ``name`` and the other instants.
 
-    The creator runs it, unless a campus admin names somebody else. ``allowed_campuses`` (codes) may come to a
+    The creator runs it, unless a campus admin names somebody else; where a super admin acts, and names nobody, only
+    campus admins do. ``allowed_campuses`` (codes) may come to a
     ``is_multi_campus`` event once it is published, ``campus_seats`` bounds how many of each.
 
     Raises: InvalidTimes, TooManySessions, OrganizerNotFound, NotYourEvent, UnknownCampus, OwnCampus, NothingToSeat.
@@ -317,9 +318,11 @@ def _follow_sessions(event: Event) -> None:
     event.save(update_fields=["starts_at", "ends_at", "updated_at"])
 
 
-def _organizer(organizer_id: UUID | None, *, by: User) -> User:
-    if organizer_id is None or organizer_id == by.pk:
+def _organizer(organizer_id: UUID | None, *, by: User) -> User | None:
+    if by.acting is None and organizer_id in {None, by.pk}:
         return by
+    if organizer_id is None:
+        return None  # who acts here is nobody of this campus
     if by.role != Role.CAMPUS_ADMIN:
         raise NotYourEvent("Only a campus admin hands an event to somebody else.")
     organizer = User.objects.filter(pk=organizer_id, role__in=STAFF_ROLES, is_active=True).first()

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from shared_apps.accounts.roles import PERMISSIONS, Can, Role
+from shared_apps.accounts.roles import NOT_WHILE_ACTING, PERMISSIONS, Can, Role
 
 
 class Command(BaseCommand):
@@ -22,3 +22,8 @@ class Command(BaseCommand):
             allowed = PERMISSIONS.get(what, frozenset())
             marks = ["yes" if what == Can.ANYONE else "", *("yes" if role in allowed else "" for role in Role)]
             self.stdout.write(f"| {what.label} | {' | '.join(marks)} |")
+        self.stdout.write(
+            "\nA super admin who acts in a campus may there what its campus_admin may, except: "
+            f"{'; '.join(what.label.lower() for what in Can if what in NOT_WHILE_ACTING)}. "
+            "Unless the grant says `may_write`, only what changes nothing (`GET`)."
+        )

@@ -1,0 +1,7 @@
+"""Decisions about the registry from values alone."""
+
+from datetime import timedelta
+from typing import Final
+
+# How long a grant to act in a campus waits to be exchanged there.
+GRANT_TIME: Final = timedelta(minutes=5)
