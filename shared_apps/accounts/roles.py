@@ -72,7 +72,7 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.ACT_IN_CAMPUS: frozenset({Role.SUPER_ADMIN}),
 }
 # A super admin who acts in a campus may there what a campus admin may, except this: it takes a person of the campus.
-NOT_WHILE_ACTING: Final = frozenset({Can.USE_OWN_ACCOUNT, Can.CARRY_PASS})
+NOT_WHILE_ACTING: Final = frozenset({Can.USE_OWN_ACCOUNT, Can.CARRY_PASS, Can.REGISTER_AWAY})
 
 
 def may(role: str, what: Can) -> bool:
