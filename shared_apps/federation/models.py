@@ -12,7 +12,13 @@ from django.db import models
 from django.db.models import F, Q
 
 from shared_apps.common.ids import uuid7
-from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState, VisitStatus
+from shared_apps.federation.rules import (
+    FederatedKind,
+    FederatedStatus,
+    ReconciliationState,
+    RegistrationState,
+    VisitStatus,
+)
 from tenants.policies import ME, RowPolicy
 
 CODE_LENGTH = 16
@@ -254,7 +260,7 @@ class Reconciliation(models.Model):
     """One comparison of the ledger with the attendances of every host. The public site's own; no campus reads it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    state = models.CharField(max_length=10, choices=[("queued", "queued"), ("done", "done")], default="queued")
+    state = models.CharField(max_length=10, choices=ReconciliationState.choices, default=ReconciliationState.QUEUED)
     repairs = models.BooleanField(default=False)
     requested_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

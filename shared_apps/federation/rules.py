@@ -43,6 +43,13 @@ class VisitStatus(models.TextChoices):
     VOID = "void"
 
 
+class ReconciliationState(models.TextChoices):
+    """How far a run is."""
+
+    QUEUED = "queued"
+    DONE = "done"
+
+
 class DifferenceKind(models.TextChoices):
     """How the ledger and a host may disagree. The ledger wins for credit, the shared event for what the event is."""
 

@@ -110,8 +110,8 @@ def revoke_tokens(*, user: User, at: datetime, token_id: UUID | None = None) -> 
 
 
 def revoke_all_tokens() -> int:
-    """End every sign-in of this site; return how many ended. The caller audits why."""
-    return AccessToken.objects.all().delete()[0]
+    """End every sign-in of this site, acting ones too; return how many ended. The caller audits why."""
+    return AccessToken.objects.all().delete()[0] + ActingToken.objects.all().delete()[0]
 
 
 def forget_old_sign_ins(*, at: datetime) -> int:

@@ -64,7 +64,7 @@ class RegistrationViewSet(ViewSet):
 
     queryset = FederatedRegistration.objects.none()
     serializer_class = RegistrationSerializer
-    lookup_value_converter = "uuid"
+    lookup_field, lookup_url_kwarg, lookup_value_converter = "event_id", "pk", "uuid"
     permissions: ClassVar = {"list": Can.REGISTER_AWAY, "create": Can.REGISTER_AWAY, "withdraw": Can.REGISTER_AWAY}
 
     @extend_schema(responses=RegistrationSerializer(many=True))

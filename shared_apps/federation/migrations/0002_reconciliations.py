@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "state",
-                    models.CharField(choices=[("queued", "queued"), ("done", "done")], default="queued", max_length=10),
+                    models.CharField(choices=[("queued", "Queued"), ("done", "Done")], default="queued", max_length=10),
                 ),
                 ("repairs", models.BooleanField(default=False)),
                 ("requested_at", models.DateTimeField()),

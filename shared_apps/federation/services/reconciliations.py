@@ -9,7 +9,7 @@ from django.db import transaction
 
 from shared_apps.audit.services import Actor, record_action
 from shared_apps.federation.models import Reconciliation
-from shared_apps.federation.rules import DifferenceKind
+from shared_apps.federation.rules import DifferenceKind, ReconciliationState
 from shared_apps.outbox.services import add_message
 
 MOST_LISTED: Final = 1000
@@ -53,7 +53,7 @@ def finish_reconciliation(
 ) -> None:
     """Store what a run has found. Stand on the public site."""
     Reconciliation.objects.filter(pk=run_id).update(
-        state="done",
+        state=ReconciliationState.DONE,
         finished_at=at,
         hosts=hosts,
         skipped=skipped,

@@ -72,7 +72,7 @@ class VisitViewSet(ViewSet):
     queryset = Visit.objects.none()
     serializer_class = NamedVisitSerializer
     filterset_class = CampusVisitFilter
-    lookup_value_converter = "uuid"
+    lookup_field, lookup_url_kwarg, lookup_value_converter = "id", "pk", "uuid"
     permissions: ClassVar = {"list": Can.READ_VISITS, "retrieve": Can.READ_VISITS}
 
     @extend_schema(responses=NamedVisitSerializer(many=True))
