@@ -204,6 +204,8 @@ PASS_DAYS: int = ENV["EAS_PASS_DAYS"]
 
 # Who makes a campus's own event of a university-wide one; the federation knows no campus app.
 FEDERATION_FOLLOWER = "tenant_apps.events.services.following.follow_common_event"
+# Who knows the names of the people in visits.
+FEDERATION_NAMER = "tenant_apps.attendance.selectors.name_visits"
 
 DEMO_LOGINS: str = ENV["EAS_DEMO_LOGINS"]
 

@@ -11,7 +11,6 @@ from shared_apps.campuses.api.views import ActView
 from shared_apps.federation.api.passes import OwnPassView
 from shared_apps.federation.api.urls import campus_urls as federation_urls
 from tenant_apps.attendance.api.urls import router as attendance_router
-from tenant_apps.attendance.api.urls import visit_router
 from tenant_apps.events.api.urls import urls as event_urls
 
 api: list[Any] = [
@@ -22,7 +21,6 @@ api: list[Any] = [
     path("events/", include(event_urls)),
     path("events/", include(attendance_router.urls)),
     path("federation/", include(federation_urls)),
-    path("federation/", include(visit_router.urls)),
     path("campus/", include(campus_router.urls)),
     *description_urls(__name__),
 ]

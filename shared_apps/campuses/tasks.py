@@ -5,6 +5,8 @@ owner's credentials.
 """
 
 import logging
+from datetime import timedelta
+from typing import Final
 
 from celery import shared_task
 
@@ -12,12 +14,14 @@ from shared_apps.accounts.services.tokens import forget_old_sign_ins
 from shared_apps.campuses.services import list_pending, provision
 from shared_apps.common.clock import now
 from shared_apps.idempotency.services import forget_old_answers
-from shared_apps.outbox.services import forget_finished_messages
+from shared_apps.outbox.services import forget_finished_messages, take_slot
 from tenants.errors import WrongCampusState
 from tenants.models import CampusState
 from tenants.registry import list_campuses
 
 logger = logging.getLogger("eas.tasks")
+
+TIDY_EVERY: Final = timedelta(hours=1)
 
 
 @shared_task
@@ -39,9 +43,11 @@ def provision_pending_campuses() -> None:
 
 @shared_task
 def tidy_every_site() -> None:
-    """Send ``tidy_site`` to the public site and to every campus that is served. Beat calls it; what gets lost is done
-    the next time.
+    """Send ``tidy_site`` to the public site and to every campus that is served, once a slot whatever the number of
+    beats. What gets lost is done the next time.
     """
+    if not take_slot(name="tidy", every=TIDY_EVERY, at=now()):
+        return
     ready = [campus.code for campus in list_campuses() if campus.state == CampusState.READY]
     for site in ["public", *ready]:
         tidy_site.apply_async(headers={"campus": site}, expires=3600)

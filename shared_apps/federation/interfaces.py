@@ -6,7 +6,10 @@ from typing import Protocol, cast
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
+
+from shared_apps.federation.models import Visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,19 @@ class FollowCommonEvent(Protocol):
     """Make the event that the current campus has for ``common`` agree with it; create it where there is none."""
 
     def __call__(self, *, common: CommonEvent, at: datetime) -> None: ...
+
+
+class NameVisits(Protocol):
+    """Add to visits ``user_id``, ``student_id``, ``first_name``, ``last_name`` and ``username`` of people of the
+    current campus, and ``visitor_name`` of those it met as visitors; None where it knows nobody.
+    """
+
+    def __call__(self, visits: QuerySet[Visit], /) -> QuerySet[Visit]: ...
+
+
+def name_visits() -> NameVisits:
+    """Return who does it."""
+    return cast(NameVisits, import_string(settings.FEDERATION_NAMER))
 
 
 def follow_common_event() -> FollowCommonEvent:

@@ -8,6 +8,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from shared_apps.accounts.models import User
+from shared_apps.accounts.roles import STAFF_ROLES
 from shared_apps.federation.errors import FederatedEventNotFound, ReconciliationNotFound, VisitNotFound
 from shared_apps.federation.models import (
     FederatedEvent,
@@ -90,6 +91,11 @@ def list_registrations(user: User) -> QuerySet[FederatedRegistration]:
 def list_visits() -> QuerySet[Visit]:
     """Return the ledger as this site may see it, newest first."""
     return Visit.objects.order_by("-first_in_at", "-id")
+
+
+def list_own_side(user: User) -> QuerySet[Visit]:
+    """Return the ledger as ``user`` of a campus may see it, newest first: staff what concerns it, others their own."""
+    return list_visits() if user.role in STAFF_ROLES else list_visits().filter(person_id=user.person_id)
 
 
 def list_away_visits() -> QuerySet[Visit]:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from shared_apps.accounts.models import User
-from shared_apps.accounts.roles import STAFF_ROLES, Role
+from shared_apps.accounts.roles import Role
 from shared_apps.federation.models import Visit
 from shared_apps.federation.rules import (
     Admission,
@@ -20,7 +20,7 @@ from shared_apps.federation.rules import (
     has_free_seat,
     is_invited,
 )
-from shared_apps.federation.selectors import list_away_visits, list_visits
+from shared_apps.federation.selectors import list_away_visits
 from tenant_apps.attendance.errors import AttendanceNotFound
 from tenant_apps.attendance.models import Attendance, Scan, Visitor
 from tenant_apps.attendance.rules import Existing, Known, Method, Window
@@ -184,17 +184,11 @@ def list_attendance(user: User) -> QuerySet[Attendance]:
 
 def list_away_attendance(user: User) -> QuerySet[Visit]:
     """Return the visits to other campuses that ``user`` may see: campus admins all, everybody else their own."""
-    rows = _with_names(list_away_visits())
+    rows = name_visits(list_away_visits())
     return rows if user.role == Role.CAMPUS_ADMIN else rows.filter(person_id=user.person_id)
 
 
-def list_named_visits(user: User) -> QuerySet[Visit]:
-    """Return the ledger as ``user`` may see it, newest first: staff all that concerns this campus, others their own."""
-    rows = _with_names(list_visits())
-    return rows if user.role in STAFF_ROLES else rows.filter(person_id=user.person_id)
-
-
-def _with_names(visits: QuerySet[Visit]) -> QuerySet[Visit]:
+def name_visits(visits: QuerySet[Visit]) -> QuerySet[Visit]:
     """Add ``user_id``, ``student_id``, ``first_name``, ``last_name`` and ``username`` where the person is of this
     campus, ``visitor_name`` where it has met them as a visitor; None where it knows nobody.
     """

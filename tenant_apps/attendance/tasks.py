@@ -14,14 +14,21 @@ from shared_apps.federation.services.reconciliations import finish_reconciliatio
 from shared_apps.outbox.services import claim_message, finish_message, take_slot
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.attendance.services.visitors import name_visitor
+from tenants.errors import CampusNotReady
 
 RECONCILE_EVERY: Final = timedelta(hours=6)
 
 
 @shared_task
 def learn_visitor_name(*, message_id: str, home: str, person_id: str, **later: Any) -> None:
-    """Ask the home campus what a visitor is called. Asking twice does no harm."""
-    name = ask_display_name(home=home, person_id=UUID(person_id))
+    """Ask the home campus what a visitor is called. Asking twice does no harm.
+
+    One that is being restored or migrated is asked later: the message stays due, and is carried again.
+    """
+    try:
+        name = ask_display_name(home=home, person_id=UUID(person_id))
+    except CampusNotReady:
+        return
     with transaction.atomic():
         if claim_message(message_id=UUID(message_id)):
             name_visitor(person_id=UUID(person_id), display_name=name)

@@ -1,4 +1,4 @@
-"""``federation/`` on a campus: shared events as far as they concern it, and one's places at those of others."""
+"""``federation/`` on a campus: shared events as far as they concern it, places at those of others, and visits."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -15,17 +15,23 @@ from shared_apps.accounts.api.base import ViewSet, actor
 from shared_apps.accounts.roles import Can, may
 from shared_apps.common.api.lists import answer_list
 from shared_apps.common.clock import now
-from shared_apps.federation.api.filters import FederatedEventFilter
+from shared_apps.federation.api.filters import CampusVisitFilter, FederatedEventFilter
 from shared_apps.federation.api.serializers import (
     FederatedEventSerializer,
+    NamedVisitSerializer,
     RegistrationCreateSerializer,
     RegistrationSerializer,
+    VisitDetailSerializer,
 )
-from shared_apps.federation.models import FederatedEvent, FederatedRegistration
+from shared_apps.federation.interfaces import name_visits
+from shared_apps.federation.models import FederatedEvent, FederatedRegistration, Visit
 from shared_apps.federation.selectors import (
     get_federated_event,
+    get_visit,
+    list_changes,
     list_federated_events,
     list_invitations,
+    list_own_side,
     list_registrations,
 )
 from shared_apps.federation.services import registrations
@@ -94,6 +100,29 @@ class RegistrationViewSet(ViewSet):
     def _answer(self, request: Request, event_id: UUID, code: int) -> Response:
         found = list_registrations(actor(request)).get(event_id=event_id)
         return Response(RegistrationSerializer(found, context={"request": request}).data, status=code)
+
+
+class VisitViewSet(ViewSet):
+    """The ledger, as far as it concerns this campus. Students read their own visits."""
+
+    queryset = Visit.objects.none()
+    serializer_class = NamedVisitSerializer
+    filterset_class = CampusVisitFilter
+    lookup_field, lookup_url_kwarg, lookup_value_converter = "id", "pk", "uuid"
+    permissions: ClassVar = {"list": Can.READ_VISITS, "retrieve": Can.READ_VISITS}
+
+    @extend_schema(responses=NamedVisitSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """List visits, newest first."""
+        rows = name_visits()(list_own_side(actor(request)))
+        return answer_list(request, rows=rows, filters=CampusVisitFilter, serializer=NamedVisitSerializer)
+
+    @extend_schema(responses=VisitDetailSerializer)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Read one visit with its history."""
+        visit = get_visit(name_visits()(list_own_side(actor(request))), pk)
+        context = {"request": request, "changes": list_changes(visit)}
+        return Response(VisitDetailSerializer(visit, context=context).data)
 
 
 def _invitations(request: Request, events: Iterable[FederatedEvent]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from django.db.models import F, QuerySet
 from shared_apps.common.api.filters import InstantFilter
 from shared_apps.federation.models import FederatedEvent, Visit
 from shared_apps.federation.rules import FederatedKind, FederatedStatus, VisitStatus
+from tenants.context import current_campus
 
 
 class FederatedEventFilter(django_filters.FilterSet):
@@ -51,3 +52,21 @@ class VisitFilter(django_filters.FilterSet):
     def filter_queryset(self, queryset):  # type: ignore[no-untyped-def]
         narrowed = super().filter_queryset(queryset)
         return narrowed if self.form.cleaned_data["status"] else narrowed.exclude(status=VisitStatus.VOID)
+
+
+class CampusVisitFilter(VisitFilter):
+    """``direction``: ``away`` are this campus's people at others, ``here`` those of others at this one."""
+
+    direction = django_filters.ChoiceFilter(
+        method="in_direction", choices=[("away", "away"), ("here", "here"), ("home", "home")]
+    )
+
+    def in_direction(self, visits: QuerySet[Visit], _: str, direction: str) -> QuerySet[Visit]:
+        me = current_campus().code
+        if direction == "home":
+            return visits.filter(host=me, home=me)
+        return (
+            visits.filter(home=me).exclude(host=me)
+            if direction == "away"
+            else visits.filter(host=me).exclude(home=F("host"))
+        )

@@ -134,6 +134,33 @@ class VisitChangeSerializer(serializers.ModelSerializer):
         fields = ("from_status", "to_status", "reason", "changed_at")
 
 
+class NamedVisitSerializer(VisitSerializer):
+    """A visit, with the person as this campus knows them: a user of its own, a visitor's display name."""
+
+    user = serializers.UUIDField(source="user_id", allow_null=True)
+    display_name = serializers.SerializerMethodField()
+
+    class Meta(VisitSerializer.Meta):
+        fields: ClassVar[tuple[str, ...]] = (*VisitSerializer.Meta.fields, "user", "display_name")
+
+    def get_display_name(self, visit: Any) -> str | None:
+        own = f"{visit.first_name or ''} {visit.last_name or ''}".strip() or visit.username
+        return own or visit.visitor_name
+
+
+class VisitDetailSerializer(NamedVisitSerializer):
+    """One visit, with what the host decided about it, oldest first."""
+
+    history = serializers.SerializerMethodField()
+
+    class Meta(NamedVisitSerializer.Meta):
+        fields: ClassVar[tuple[str, ...]] = (*NamedVisitSerializer.Meta.fields, "history")
+
+    @extend_schema_field(VisitChangeSerializer(many=True))
+    def get_history(self, visit: Visit) -> Any:
+        return VisitChangeSerializer(self.context["changes"], many=True, context=self.context).data
+
+
 class TotalsSerializer(serializers.Serializer):
     """What the ledger says of one campus. People are distinct."""
 

@@ -14,4 +14,5 @@ public_urls = [path("totals/", public.TotalsView.as_view(), name="federation-tot
 _campus = SimpleRouter(use_regex_path=False)
 _campus.register("events", campus.FederatedEventViewSet, basename="federated-event")
 _campus.register("registrations", campus.RegistrationViewSet, basename="federated-registration")
+_campus.register("visits", campus.VisitViewSet, basename="visit")
 campus_urls = _campus.urls

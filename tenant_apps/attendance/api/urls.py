@@ -1,11 +1,8 @@
-"""Routes of presence; mounted under ``events/`` as the guide has them, visits under ``federation/``."""
+"""Routes of presence; mounted under ``events/``, as the guide has them."""
 
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.attendance.api import views, visits
+from tenant_apps.attendance.api import views
 
 router = SimpleRouter(use_regex_path=False)
 router.register("attendance", views.AttendanceViewSet, basename="attendance")
-
-visit_router = SimpleRouter(use_regex_path=False)
-visit_router.register("visits", visits.VisitViewSet, basename="visit")

@@ -17,6 +17,7 @@ from shared_apps.accounts.services.users import create_user
 from shared_apps.campuses.services import create_campus, provision
 from shared_apps.common.clock import now
 from tenant_apps.attendance.demo import HANDED, STUDENTS, Person, fill_events, fill_people
+from tenant_apps.attendance.demo_federation import fill_federation
 from tenants.context import campus_context, public_context
 from tenants.registry import find_campus
 from tenants.registry_types import CampusEntry
@@ -57,6 +58,12 @@ class Command(BaseCommand):
                 logins += [_hand_out(code, campus.hosts[0], person, known) for person in HANDED]
                 events = fill_events(campus, at=now())
             self.stdout.write(f"{code}: {people} people, {events} events added ({time.monotonic() - started:.1f} s)")
+        started = time.monotonic()
+        with public_context():
+            super_admin = User.objects.get(username=SUPER_ADMIN.username)
+        campuses = [_campus(code, name) for code, name in CAMPUSES]
+        shared = fill_federation(campuses, super_admin=super_admin, at=now())
+        self.stdout.write(f"shared by all: {shared} events added ({time.monotonic() - started:.1f} s)")
         _write(path, logins)
         self.stdout.write(f"logins are in {path}")
 
