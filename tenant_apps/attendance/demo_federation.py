@@ -57,7 +57,8 @@ def fill_federation(campuses: Sequence[CampusEntry], *, super_admin: User, at: d
 
 
 def _open_event(host: CampusEntry, guests: Sequence[CampusEntry], *, at: datetime) -> None:
-    begins = at.replace(second=0, microsecond=0) - timedelta(minutes=30)
+    # Longer than the day's own event to try, and begun before it: that one stays the first of what is on.
+    begins = at.replace(second=0, microsecond=0) - timedelta(hours=11)
     with campus_context(host):
         organizer = User.objects.get(username="organizer")
         gate = User.objects.get(username="gate")
