@@ -64,8 +64,8 @@ def _open_event(host: CampusEntry, guests: Sequence[CampusEntry], *, at: datetim
         gate = User.objects.get(username="gate")
         session = {
             "starts_at": begins,
-            "ends_at": begins + timedelta(hours=12),
-            "late_after": begins + timedelta(hours=2),
+            "ends_at": begins + timedelta(hours=24),
+            "late_after": at + timedelta(hours=2),
         }
         event = create_event(
             by=organizer,

@@ -10,9 +10,12 @@ from django.core.management import CommandError, call_command
 
 from shared_apps.accounts.models import SignInName, User
 from shared_apps.common.clock import now
+from shared_apps.federation.models import FederatedEvent, Visit
 from tenant_apps.attendance import demo
 from tenant_apps.attendance.models import Attendance, Correction, Scan
+from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.events.models import Event, Session
+from tenants.context import public_context
 from tests.cast import Cast, Http, Site
 
 
@@ -90,6 +93,12 @@ def test_the_whole_university_with_working_logins(database: None, http: Http, lo
         answer = http.post("auth/login/", {key: login[key] for key in ("username", "password")}, at=login["host"])
         assert answer.status_code == 200, login["site"]
         assert answer.json()["user"]["role"] == login["role"]
+    with public_context():
+        ledger = Visit.objects.exclude(status="void")
+        assert {visit.home for visit in ledger} == {"SNSU", "MALIMONO", "DELCARMEN", "MAINIT"}
+        assert {visit.host for visit in ledger} == {"MAINIT"}
+        assert FederatedEvent.objects.filter(kind="university").count() == 1
+    assert all(found == [] for _, found in reconcile_hosts(at=now(), repair=False))
     scanner = next(login for login in handed if (login["site"], login["role"]) == ("MAINIT", "scanner"))
     answer = http.post("auth/login/", {key: scanner[key] for key in ("username", "password")}, at=scanner["host"])
     token = {"Authorization": f"Token {answer.json()['token']}"}
