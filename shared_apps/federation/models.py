@@ -39,7 +39,8 @@ class FederatedEvent(models.Model):
             "concerned_read",
             "SELECT",
             using=f"host = {ME} OR {ME} = ANY(participants) OR EXISTS (SELECT 1 FROM public.federation_invitation i "
-            f"WHERE i.event_id = federation_federatedevent.id AND i.campus = {ME} AND i.withdrawn_at IS NULL)",
+            f"WHERE i.event_id = federation_federatedevent.id AND i.host = federation_federatedevent.host "
+            f"AND i.campus = {ME} AND i.withdrawn_at IS NULL)",
         ),
         RowPolicy("host_inserts", "INSERT", check=f"host = {ME} AND kind = 'hosted'"),
         RowPolicy("host_updates", "UPDATE", using=f"host = {ME}", check=f"host = {ME} AND kind = 'hosted'"),
@@ -184,7 +185,13 @@ class Visit(models.Model):
     }
     row_policies: ClassVar = (
         RowPolicy("concerned_read", "SELECT", using=_MINE),
-        RowPolicy("host_inserts", "INSERT", check=f"host = {ME}"),
+        # At an event of its own only: a visit elsewhere would keep the true host from counting the person.
+        RowPolicy(
+            "host_inserts",
+            "INSERT",
+            check=f"host = {ME} AND EXISTS (SELECT 1 FROM public.federation_federatedevent f "
+            f"WHERE f.id = event_id AND (f.host = {ME} OR {ME} = ANY(f.participants)))",
+        ),
         RowPolicy("host_updates", "UPDATE", using=f"host = {ME}", check=f"host = {ME}"),
     )
 

@@ -117,7 +117,9 @@ def get_visit(visits: QuerySet[Visit], visit_id: UUID) -> Visit:
 
 def list_changes(visit: Visit) -> QuerySet[VisitChange]:
     """Return what was decided about a visit, oldest first."""
-    return VisitChange.objects.filter(event_id=visit.event_id, visit_id=visit.id).order_by("changed_at", "id")
+    return VisitChange.objects.filter(event_id=visit.event_id, visit_id=visit.id, host=visit.host).order_by(
+        "changed_at", "id"
+    )
 
 
 _TOTALS = """

@@ -108,8 +108,8 @@ _VISITOR: Final = {
       LEFT JOIN attendance_visitor w ON w.person_id = %s
       LEFT JOIN public.federation_federatedevent f ON f.id = e.federated_event_id
       LEFT JOIN public.federation_invitation i
-             ON i.event_id = e.federated_event_id AND i.campus = %s AND i.withdrawn_at IS NULL
-      LEFT JOIN public.federation_federatedregistration r ON r.event_id = e.federated_event_id AND r.person_id = %s
+             ON i.event_id = f.id AND i.host = f.host AND i.campus = %s AND i.withdrawn_at IS NULL
+      LEFT JOIN public.federation_federatedregistration r ON r.event_id = f.id AND r.person_id = %s AND r.home = %s
       LEFT JOIN public.tenants_revokedpass x ON x.home = %s AND x.person_id = %s
     """,
 }
@@ -131,7 +131,7 @@ def find_visitor_scan_facts(
 ) -> ScanFacts:
     """The same for the holder of another campus's pass, with what the federation says of them: one statement."""
     statement = _FACTS.format(who=_WHO[Method.PASS], **_VISITOR)
-    values: list[Any] = [home, event_id, person_id, scan_id, person_id, home, person_id, home, person_id]
+    values: list[Any] = [home, event_id, person_id, scan_id, person_id, home, person_id, home, home, person_id]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         facts, rest = _facts(cursor.fetchone())

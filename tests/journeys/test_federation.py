@@ -80,6 +80,8 @@ def test_a_student_is_counted_away_and_credited_at_home(cast: Cast, http: Http) 
         (row,) = http.get("events/attendance/", by=person).json()["results"]
         assert (row["campus"], row["home_campus"], row["event_title"]) == ("DELCARMEN", "MALIMONO", event.title)
         assert (row["user"], row["student_id"]) == (str(home.student.id), "2024-0001")
+        assert http.get(f"events/attendance/{row['id']}/", by=person).json() == row
+    assert http.get(f"events/attendance/{row['id']}/", by=home.friend).status_code == 404
     assert http.get("events/attendance/", by=home.friend).json()["count"] == 0
     assert http.get("events/attendance/", by=home.admin, user=str(home.friend.id)).json()["count"] == 0
     assert http.get("events/attendance/", by=home.admin, user=str(home.student.id)).json()["count"] == 1

@@ -14,7 +14,7 @@ from shared_apps.common.api.lists import Part, answer_cursor_list, answer_merged
 from shared_apps.common.api.pagination import Cursor
 from shared_apps.common.api.serializers import ReasonSerializer
 from shared_apps.common.clock import now
-from shared_apps.federation.selectors import get_invited_event
+from shared_apps.federation.selectors import get_invited_event, get_visit
 from tenant_apps.attendance.api.filters import AttendanceFilter, AwayFilter, ScanFilter
 from tenant_apps.attendance.api.serializers import (
     AttendanceSerializer,
@@ -24,7 +24,7 @@ from tenant_apps.attendance.api.serializers import (
     ScanRefusalSerializer,
     ScanSerializer,
 )
-from tenant_apps.attendance.errors import ProofRequired
+from tenant_apps.attendance.errors import AttendanceNotFound, ProofRequired
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules import Direction
 from tenant_apps.attendance.selectors import get_attendance, list_attendance, list_away_attendance, list_scans
@@ -64,8 +64,13 @@ class AttendanceViewSet(ViewSet):
 
     @extend_schema(responses=AttendanceSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        """Read one attendance."""
-        found = get_attendance(user=actor(request), attendance_id=pk)
+        """Read one attendance, or a visit to another campus by its id (its history is at ``federation/visits/``)."""
+        user = actor(request)
+        try:
+            found = get_attendance(user=user, attendance_id=pk)
+        except AttendanceNotFound:
+            away = get_visit(list_away_attendance(user), pk)
+            return Response(AwayAttendanceSerializer(away, context={"request": request}).data)
         return Response(AttendanceSerializer(found, context={"request": request}).data)
 
     @extend_schema(

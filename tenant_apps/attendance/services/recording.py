@@ -240,7 +240,7 @@ _CHANGE: Final = """
 # --- Of federated events: public tables, on which row-level security holds this campus to its own rows ------------
 _TAKE_SEAT: Final = """
     UPDATE public.federation_invitation SET taken = taken + 1, updated_at = %(received_at)s
-     WHERE event_id = %(federated_event_id)s AND campus = %(home)s AND withdrawn_at IS NULL
+     WHERE event_id = %(federated_event_id)s AND host = %(host)s AND campus = %(home)s AND withdrawn_at IS NULL
        AND (seats IS NULL OR taken < seats)
     RETURNING campus
 """
