@@ -16,7 +16,8 @@ from shared_apps.federation.services.issuing import issue_pass
 from shared_apps.federation.services.registrations import register
 from shared_apps.federation.services.university import call_event, common_event
 from tenant_apps.attendance.rules import Method
-from tenant_apps.attendance.services.recording import ScanRequest, record_scan
+from tenant_apps.attendance.services.recording import record_scan
+from tenant_apps.attendance.services.verdicts import ScanRequest
 from tenant_apps.events.models import Event
 from tenant_apps.events.services.editing import create_event, publish_event
 from tenant_apps.events.services.following import follow_common_event

@@ -198,14 +198,14 @@ BREAKS = (
     ),
     Break(
         "check, then save: no unique (session, person), and nobody who minds",
-        "tenant_apps/attendance/services/recording.py",
+        "tenant_apps/attendance/services/statements.py",
         "    ON CONFLICT (session_id, {column}) DO UPDATE",
         "    ON CONFLICT (session_id, {column}, id) DO UPDATE",
         ("tests/tenant_apps/attendance/test_races.py",),
     ),
     Break(
         "the writing statement does not look at the event again",
-        "tenant_apps/attendance/services/recording.py",
+        "tenant_apps/attendance/services/statements.py",
         "     WHERE e.id = %(event_id)s AND e.status = 'published'\n",
         "     WHERE e.id = %(event_id)s\n",
         ("tests/tenant_apps/attendance/test_recheck.py",),

@@ -29,7 +29,8 @@ from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules import Direction
 from tenant_apps.attendance.selectors import get_attendance, list_attendance, list_away_attendance, list_scans
 from tenant_apps.attendance.services.corrections import undo_attendance
-from tenant_apps.attendance.services.recording import ScanRequest, record_scan
+from tenant_apps.attendance.services.recording import record_scan
+from tenant_apps.attendance.services.verdicts import ScanRequest
 from tenant_apps.events.selectors import find_visible_event
 
 

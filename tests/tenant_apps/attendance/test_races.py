@@ -12,7 +12,8 @@ from shared_apps.common.ids import uuid7
 from tenant_apps.attendance.models import Attendance, Scan
 from tenant_apps.attendance.rules import Method
 from tenant_apps.attendance.services.corrections import undo_attendance
-from tenant_apps.attendance.services.recording import ScanRequest, record_scan
+from tenant_apps.attendance.services.recording import record_scan
+from tenant_apps.attendance.services.verdicts import ScanRequest
 from tenant_apps.events.services.editing import cancel_event
 from tests.cast import Cast, Site
 from tests.factories import make_event

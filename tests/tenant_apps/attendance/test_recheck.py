@@ -8,7 +8,8 @@ from shared_apps.common.clock import now
 from tenant_apps.attendance.models import Attendance, Scan
 from tenant_apps.attendance.rules import Method
 from tenant_apps.attendance.services import recording
-from tenant_apps.attendance.services.recording import ScanAnswer, ScanRequest, record_scan
+from tenant_apps.attendance.services.recording import record_scan
+from tenant_apps.attendance.services.verdicts import ScanAnswer, ScanRequest
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.services.editing import cancel_event, complete_event
 from tests.cast import Cast, Site

@@ -1,0 +1,95 @@
+"""The SQL that records presence. One statement writes a scan and all that follows from it, or nothing."""
+
+from typing import Final
+
+# The scan's row; ``{attendance}`` and ``{source}`` differ by what is written beside it. The answer learns the id of the
+# attendance from the database, for a void one that revives keeps its own.
+SCAN: Final = """
+    INSERT INTO attendance_scan (id, scan_id, fingerprint, event_id, session_id, user_id, home, person_id,
+                                 attendance_id, operator_id, direction, method, outcome, code, reason, captured_at,
+                                 received_at, effective_at, time_corrected, answer)
+    SELECT %(id)s, %(scan_id)s, %(fingerprint)s, %(event_id)s, %(session_id)s, %(user_id)s, %(visitor_home)s,
+           %(visitor_person_id)s, {attendance}, %(operator_id)s, %(direction)s, %(method)s, %(outcome)s, %(code)s,
+           %(reason)s, %(captured_at)s, %(received_at)s, %(effective_at)s, %(time_corrected)s, {answer}
+      {source}
+    RETURNING answer::text
+"""
+STORE_SCAN: Final = SCAN.format(attendance="%(attendance_id)s::uuid", answer="%(answer)s::jsonb", source="")
+WITH_ATTENDANCE: Final = SCAN.format(
+    attendance="a.id",
+    answer="jsonb_set(%(answer)s::jsonb, '{attendance,id}', to_jsonb(a.id::text))",
+    source="FROM a",
+)
+CHECK_IN: Final = """
+    INSERT INTO attendance_attendance (id, event_id, session_id, {column}, status, first_in_at, first_scan_id, method,
+                                       operator_id, created_at, updated_at)
+    SELECT %(attendance_id)s, e.id, s.id, {person}, %(status)s, %(effective_at)s, %(id)s, %(method)s, %(operator_id)s,
+           %(received_at)s, %(received_at)s
+      FROM events_event e JOIN events_session s ON s.event_id = e.id {also}
+     WHERE e.id = %(event_id)s AND e.status = 'published'
+       AND s.id = %(session_id)s AND %(effective_at)s BETWEEN s.opens_at AND s.closes_at
+    ON CONFLICT (session_id, {column}) DO UPDATE
+       SET status = EXCLUDED.status, first_in_at = EXCLUDED.first_in_at, last_out_at = NULL,
+           first_scan_id = EXCLUDED.first_scan_id, method = EXCLUDED.method, operator_id = EXCLUDED.operator_id,
+           updated_at = EXCLUDED.updated_at
+     WHERE attendance_attendance.status = 'void'
+    RETURNING id
+"""
+CHECK_IN_PERSON: Final = CHECK_IN.format(column="user_id", person="%(user_id)s", also="")
+CHECK_IN_VISITOR: Final = CHECK_IN.format(column="visitor_id", person="w.id", also="CROSS JOIN w")
+CHANGE: Final = """
+    UPDATE attendance_attendance
+       SET first_in_at = %(first_in_at)s, last_out_at = %(last_out_at)s, status = %(status)s,
+           updated_at = %(received_at)s
+     WHERE id = %(attendance_id)s AND status <> 'void'
+       AND first_in_at = %(known_in_at)s AND last_out_at IS NOT DISTINCT FROM %(known_out_at)s
+       AND EXISTS (SELECT 1 FROM events_event e WHERE e.id = event_id AND e.status = 'published')
+    RETURNING id
+"""
+
+# --- Of federated events: public tables, on which row-level security holds this campus to its own rows ------------
+TAKE_SEAT: Final = """
+    UPDATE public.federation_invitation SET taken = taken + 1, updated_at = %(received_at)s
+     WHERE event_id = %(federated_event_id)s AND host = %(host)s AND campus = %(home)s AND withdrawn_at IS NULL
+       AND (seats IS NULL OR taken < seats)
+    RETURNING campus
+"""
+TAKE_PLACE: Final = """
+    INSERT INTO public.federation_federatedregistration
+           (event_id, person_id, host, home, state, is_walk_in, requested_at, updated_at)
+    SELECT %(federated_event_id)s, %(person_id)s, %(host)s, %(home)s, 'registered', true, %(received_at)s,
+           %(received_at)s
+      FROM seat
+    ON CONFLICT (event_id, person_id) DO UPDATE SET state = 'registered', updated_at = EXCLUDED.updated_at
+     WHERE federation_federatedregistration.state <> 'registered'
+    RETURNING person_id
+"""
+MEET_VISITOR: Final = """
+    INSERT INTO attendance_visitor (id, home, person_id, created_at)
+    SELECT %(visitor_id)s, %(home)s, %(person_id)s, %(received_at)s {source}
+    ON CONFLICT (person_id) DO UPDATE SET home = EXCLUDED.home
+    RETURNING id
+"""
+CREDIT: Final = """
+    INSERT INTO public.federation_visit (event_id, id, person_id, host, home, attendance_id, session_id, event_title,
+                                         session_name, status, first_in_at, created_at, updated_at)
+    SELECT %(federated_event_id)s, %(visit_id)s, %(person_id)s, %(host)s, %(home)s, a.id, s.id, e.title, s.name,
+           %(status)s, %(effective_at)s, %(received_at)s, %(received_at)s
+      FROM a CROSS JOIN events_event e JOIN events_session s ON s.event_id = e.id
+     WHERE e.id = %(event_id)s AND s.id = %(session_id)s
+    ON CONFLICT (event_id, person_id) WHERE status <> 'void' DO NOTHING
+    RETURNING id
+"""
+FOLLOW_CREDIT: Final = """
+    UPDATE public.federation_visit v
+       SET first_in_at = %(first_in_at)s, last_out_at = %(last_out_at)s, status = %(status)s,
+           updated_at = %(received_at)s
+      FROM a WHERE v.event_id = %(federated_event_id)s AND v.attendance_id = a.id AND v.status <> 'void'
+    RETURNING v.id
+"""
+IS_CREDITED: Final = """
+    (SELECT answer FROM s),
+    EXISTS (SELECT 1 FROM v) OR EXISTS (
+        SELECT 1 FROM public.federation_visit
+         WHERE event_id = %(federated_event_id)s AND person_id = %(person_id)s AND host = %(host)s AND status <> 'void')
+"""
