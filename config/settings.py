@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "shared_apps.common.api.openapi.add_errors",
+        "shared_apps.common.api.openapi.tell_defaults",
     ],
     "ENUM_NAME_OVERRIDES": {
         "EventStatus": "tenant_apps.events.rules.EventStatus",

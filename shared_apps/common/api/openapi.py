@@ -84,3 +84,18 @@ def add_errors(result: dict[str, Any], generator: Any, request: Any, public: boo
         for operation in operations.values():
             operation["responses"]["default"] = answer
     return result
+
+
+def tell_defaults(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Say defaults of request bodies in words: generators of clients take a field with ``default`` for a required one
+    (drf-spectacular hook).
+    """
+    for name, schema in result["components"]["schemas"].items():
+        if not name.endswith("Request"):
+            continue
+        for field in schema.get("properties", {}).values():
+            default = field.pop("default", None)
+            if default not in (None, ""):
+                said = f"`{default}` if it is left out"
+                field["description"] = f"{field['description']}; {said}" if field.get("description") else said
+    return result
