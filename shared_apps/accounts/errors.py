@@ -13,6 +13,11 @@ class TooManySignIns(TooManyRequests):
     detail = "Too many failed sign-ins with this name. Wait, then try again."
 
 
+class TooManyPasswordTries(TooManyRequests):
+    code = "too_many_password_tries"
+    detail = "The current password was wrong too often. Wait, then try again."
+
+
 class NameTaken(Invalid):
     code = "name_taken"
     detail = "Somebody else signs in with this already."

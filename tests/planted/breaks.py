@@ -220,8 +220,8 @@ BREAKS = (
     Break(
         "tries are counted after the password was looked at",
         "shared_apps/accounts/services/tokens.py",
-        "        _count_try(key=key, anywhere=anywhere, at=at)",
-        "        pass",
+        "        if wait := count_try(key=key, anywhere=anywhere, at=at):",
+        "        if wait := 0:",
         (SIGN_IN,),
     ),
     Break(

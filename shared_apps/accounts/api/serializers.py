@@ -19,6 +19,10 @@ class LoginSerializer(StrictSerializer):
         max_length=100, required=False, default="", allow_blank=True, validators=[PRINTABLE],
         help_text="What the token list shows for this client, for example 'Chrome on Ana's laptop'",
     )  # fmt: skip
+    device = serializers.CharField(
+        max_length=200, required=False, default="", allow_blank=True,
+        help_text="What the last sign-in answered as device: then nobody else's wrong tries slow this one down",
+    )  # fmt: skip
 
 
 class ProfileSerializer(StrictModelSerializer):
@@ -56,8 +60,11 @@ class UserSerializer(StrictModelSerializer):
 class SignInSerializer(serializers.Serializer):
     """A fresh sign-in. ``token`` is shown this once."""
 
-    token = serializers.CharField()
+    token = serializers.CharField(source="text")
     expires_at = InstantField()
+    device = serializers.CharField(
+        help_text="Opaque; keep it and send it with the next sign-in. It opens nothing, and ends with the password"
+    )
     user = UserSerializer()
 
 

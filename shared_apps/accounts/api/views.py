@@ -49,11 +49,11 @@ class LoginView(View):
             name=data["username"],
             password=data["password"],
             label=data["label"],
+            device=data["device"],
             address=client_address(request._request),
             at=now(),
         )
-        answer = {"token": signed_in.text, "expires_at": signed_in.expires_at, "user": signed_in.user}
-        return Response(SignInSerializer(answer, context={"request": request}).data)
+        return Response(SignInSerializer(signed_in, context={"request": request}).data)
 
 
 class LogoutView(View):
@@ -115,8 +115,7 @@ class PasswordChangeView(View):
             user=user, at=at, current=body.validated_data["current_password"], new=body.validated_data["new_password"]
         )
         issued = tokens.issue_token(user=get_person(user.pk), label="", at=at)
-        answer = {"token": issued.text, "expires_at": issued.expires_at, "user": issued.user}
-        return Response(SignInSerializer(answer, context={"request": request}).data)
+        return Response(SignInSerializer(issued, context={"request": request}).data)
 
 
 class TokenViewSet(ViewSet):

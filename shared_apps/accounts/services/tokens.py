@@ -13,7 +13,9 @@ from django.db import transaction
 from shared_apps.accounts.errors import TooManySignIns, WrongCredentials
 from shared_apps.accounts.models import AccessToken, ActingToken, SignInName, SignInTry, User
 from shared_apps.accounts.roles import Role
-from shared_apps.accounts.rules import ACTING_TIME, FORGET_FAILURES_AFTER, fold_name, is_forgotten, wait_after
+from shared_apps.accounts.rules import ACTING_TIME, FORGET_FAILURES_AFTER, fold_name
+from shared_apps.accounts.services.devices import issue_device, read_device
+from shared_apps.accounts.services.tries import count_try, forget_tries, try_key
 from shared_apps.audit.services import record_action
 from tenants.context import site_code
 from tenants.keys import digest
@@ -23,25 +25,35 @@ MOST_TOKENS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A new token; ``text`` is shown this once and stored nowhere."""
+    """A new token; ``text`` is shown this once and stored nowhere, and so is ``device`` (see ``devices``).
+
+    Who acts in a campus signed in elsewhere, and has none.
+    """
 
     text: str
     expires_at: datetime
     user: User
+    device: str = ""
 
 
-def sign_in(*, name: str, password: str, address: str, label: str, at: datetime) -> SignIn:
+def sign_in(*, name: str, password: str, address: str, label: str, at: datetime, device: str = "") -> SignIn:
     """Check name and password and issue a token. ``name`` is a username, e-mail or student id in any case.
 
-    A try is counted before the password is looked at, so that a thousand tries at once are a thousand tries.
+    A try is counted before the password is looked at, so that a thousand tries at once are a thousand tries. With a
+    ``device`` of this person it is counted for that device, else for the name and address and for the name.
 
     Raises: TooManySignIns, WrongCredentials (the same for unknown, inactive and wrong).
     """
     folded = fold_name(name)
-    keys = [(digest(f"{folded}\n{address}").hex(), False), (digest(folded).hex(), True)]
-    for key, anywhere in keys:
-        _count_try(key=key, anywhere=anywhere, at=at)
     found = SignInName.objects.select_related("user__profile").filter(name=folded).first()
+    known = read_device(device, user=found.user, at=at) if found else None
+    if known is not None:
+        keys = {try_key("device", known): False}
+    else:
+        keys = {try_key(folded, address): False, try_key(folded): True}
+    for key, anywhere in keys.items():
+        if wait := count_try(key=key, anywhere=anywhere, at=at):
+            raise TooManySignIns(wait=wait)
     if found is None:
         make_password(password)  # an unknown name must take as long as a wrong password
         raise WrongCredentials
@@ -49,7 +61,7 @@ def sign_in(*, name: str, password: str, address: str, label: str, at: datetime)
     if not user.check_password(password) or not user.is_active:
         raise WrongCredentials
     with transaction.atomic():
-        SignInTry.objects.filter(key__in=[key for key, _ in keys]).delete()
+        forget_tries(*keys)
         issued = issue_token(user=user, label=label, at=at)
         record_action(at=at, by=user, action="user.signed_in", target_type="user", target_id=user.pk)
     return issued
@@ -69,7 +81,7 @@ def issue_token(*, user: User, label: str, at: datetime) -> SignIn:
     AccessToken.objects.filter(user=user, expires_at__lte=at).delete()
     surplus = AccessToken.objects.filter(user=user).order_by("-created_at", "-id").values_list("pk", flat=True)
     AccessToken.objects.filter(pk__in=list(surplus[MOST_TOKENS:])).delete()
-    return SignIn(text=text, expires_at=expires_at, user=user)
+    return SignIn(text=text, expires_at=expires_at, user=user, device=issue_device(user=user, at=at))
 
 
 @transaction.atomic
@@ -120,19 +132,3 @@ def forget_old_sign_ins(*, at: datetime) -> int:
     acting, _ = ActingToken.objects.filter(expires_at__lte=at).delete()
     tries, _ = SignInTry.objects.filter(last_failed_at__lt=at - FORGET_FAILURES_AFTER).delete()
     return tokens + acting + tries
-
-
-@transaction.atomic
-def _count_try(*, key: str, anywhere: bool, at: datetime) -> None:
-    SignInTry.objects.bulk_create([SignInTry(key=key, failures=0, last_failed_at=at)], ignore_conflicts=True)
-    row = SignInTry.objects.select_for_update(no_key=True).filter(key=key).first()
-    if row is None:
-        return  # a sign-in that succeeded this moment forgot the failures
-    if is_forgotten(row.last_failed_at, at):
-        row.failures, row.blocked_until = 0, None
-    if row.blocked_until is not None and at < row.blocked_until:
-        raise TooManySignIns(wait=int((row.blocked_until - at).total_seconds()) + 1)
-    row.failures += 1
-    row.last_failed_at = at
-    row.blocked_until = at + wait_after(row.failures, anywhere=anywhere)
-    row.save()

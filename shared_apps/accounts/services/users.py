@@ -8,10 +8,19 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from shared_apps.accounts.errors import LastAdmin, NameTaken, RoleNotHere, UserNotFound, WeakPassword, WrongPassword
+from shared_apps.accounts.errors import (
+    LastAdmin,
+    NameTaken,
+    RoleNotHere,
+    TooManyPasswordTries,
+    UserNotFound,
+    WeakPassword,
+    WrongPassword,
+)
 from shared_apps.accounts.models import AccessToken, Profile, SignInName, User
 from shared_apps.accounts.roles import CAMPUS_ROLES, Role
 from shared_apps.accounts.rules import fold_name, sign_in_names
+from shared_apps.accounts.services.tries import count_try, forget_tries, try_key
 from shared_apps.audit.services import Actor, record_action
 from tenants.context import find_current_campus
 
@@ -113,12 +122,26 @@ def update_user(*, by: Actor, at: datetime, user_id: UUID, changes: dict[str, An
     return user
 
 
-@transaction.atomic
 def change_password(*, user: User, at: datetime, current: str, new: str) -> None:
     """Set a new password and end every token of the person, the one in use included.
 
-    Raises: WrongPassword, WeakPassword.
+    Whoever found an open client shall not guess either: tries are counted as at sign-in, but apart from it.
+
+    Raises: TooManyPasswordTries, WrongPassword, WeakPassword.
     """
+    key = try_key("password", str(user.pk))
+    if wait := count_try(key=key, at=at):
+        raise TooManyPasswordTries(wait=wait)
+    try:
+        _replace_password(user=user, at=at, current=current, new=new)
+    except WeakPassword:
+        forget_tries(key)  # the current one was right
+        raise
+    forget_tries(key)
+
+
+@transaction.atomic
+def _replace_password(*, user: User, at: datetime, current: str, new: str) -> None:
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not user.check_password(current):
         raise WrongPassword(attr="current_password")

@@ -8,8 +8,9 @@ import time_machine
 from django.db import connection
 
 from shared_apps.accounts.errors import TooManySignIns, WrongCredentials
-from shared_apps.accounts.models import AccessToken, SignInTry
+from shared_apps.accounts.models import AccessToken, SignInTry, User
 from shared_apps.accounts.rules import FREE_TRIES, LONGEST_WAIT, LONGEST_WAIT_ANYWHERE, fold_name, wait_after
+from shared_apps.accounts.services.devices import VALID_FOR, issue_device, read_device
 from shared_apps.accounts.services.tokens import MOST_TOKENS, issue_token, sign_in
 from shared_apps.accounts.services.users import update_user
 from shared_apps.common.clock import now
@@ -27,7 +28,7 @@ def test_sign_in_takes_username_email_and_student_id(cast: Cast, http: Http, nam
 
     body = answer.json()
     assert answer.status_code == 200, answer.content
-    assert set(body) == {"token", "expires_at", "user"}
+    assert set(body) == {"token", "expires_at", "device", "user"}
     assert (body["user"]["id"], body["user"]["campus"]) == (str(cast.malimono.student.id), "MALIMONO")
     assert body["token"].startswith("eas_malimono_")
 
@@ -215,6 +216,66 @@ def test_a_name_that_does_not_exist_is_slowed_down_the_same_and_kept_as_a_digest
         stored = " ".join(SignInTry.objects.values_list("key", flat=True))
     assert said[-1].startswith("wait")
     assert "nobody" not in stored.lower()
+
+
+def test_who_has_signed_in_before_is_not_shut_out_by_who_guesses_from_the_same_address(cast: Cast, http: Http) -> None:
+    signed_in = http.post("auth/login/", {"username": "ana", "password": PASSWORD}, at=cast.malimono).json()
+    guess = {"username": "ana", "password": "no"}
+    for _ in range(2 * FREE_TRIES):
+        http.post("auth/login/", guess, at=cast.malimono)
+
+    mine = {"username": "ana", "password": PASSWORD, "device": signed_in["device"]}
+    stranger = http.post("auth/login/", {"username": "ana", "password": PASSWORD}, at=cast.malimono)
+    owner = http.post("auth/login/", mine, at=cast.malimono)
+    guessing = [http.post("auth/login/", {**mine, "password": "no"}, at=cast.malimono) for _ in range(FREE_TRIES + 1)]
+    other_spelling = http.post("auth/login/", {**mine, "device": f"-{mine['device']}"}, at=cast.malimono)
+    spaced = http.post("auth/login/", {**mine, "device": f"{mine['device'][:9]}!{mine['device'][9:]}"}, at=cast.malimono)
+
+    assert (stranger.status_code, code_of(stranger)) == (429, "too_many_sign_ins")
+    assert owner.status_code == 200, owner.content
+    # The device has tries of its own, and they are as few.
+    assert [answer.status_code for answer in guessing] == [401] * FREE_TRIES + [429]
+    assert (other_spelling.status_code, spaced.status_code) == (429, 429)
+
+
+def test_a_device_is_of_one_person_of_one_campus_and_ends_with_password_and_time(cast: Cast) -> None:
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    ana, ben, there = cast.malimono.student.user, cast.malimono.friend.user, cast.delcarmen.student.user
+    with cast.malimono.here():
+        device = issue_device(user=ana, at=moment)
+        read = [read_device(device, user=user, at=moment) is not None for user in (ana, ben)]
+        late = read_device(device, user=ana, at=moment + VALID_FOR)
+        made_up = [read_device(text, user=ana, at=moment) for text in ("", "x", "é", "A" * 72, device[:-4])]
+        update_user(
+            by=cast.malimono.admin.user, at=moment, user_id=ana.pk, changes={"password": "quite-another-secret"}
+        )
+        after = read_device(device, user=User.objects.get(pk=ana.pk), at=moment)
+    with cast.delcarmen.here():
+        there.pk, there.password = ana.pk, ana.password
+        elsewhere = read_device(device, user=there, at=moment)
+
+    assert read == [True, False]
+    assert [late, after, elsewhere, *made_up] == [None] * 8
+
+
+def test_guessing_the_current_password_is_slowed_down_and_signing_in_is_not(cast: Cast, http: Http) -> None:
+    student = cast.malimono.student
+
+    def change(current: str, new: str = "a-long-new-secret"):
+        return http.post("auth/password/change/", {"current_password": current, "new_password": new}, by=student)
+
+    weak = [change(PASSWORD, "short").status_code for _ in range(FREE_TRIES + 1)]
+    guesses = [change("no").status_code for _ in range(FREE_TRIES)]
+    blocked = change(PASSWORD)
+    signed_in = http.post("auth/login/", {"username": "ana", "password": PASSWORD}, at=cast.malimono)
+
+    assert weak == [400] * (FREE_TRIES + 1)
+    assert guesses == [400] * FREE_TRIES
+    assert (blocked.status_code, code_of(blocked)) == (429, "too_many_password_tries")
+    assert int(blocked["Retry-After"]) >= 1
+    assert signed_in.status_code == 200
+    with time_machine.travel(now() + LONGEST_WAIT, tick=False):
+        assert change(PASSWORD).status_code == 200
 
 
 def test_throttled_sign_in_says_how_long_and_other_campuses_are_free(cast: Cast, http: Http) -> None:
