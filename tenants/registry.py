@@ -54,6 +54,11 @@ def find_site(host: str) -> tuple[bool, CampusEntry | None]:
     return host in snapshot.by_host, campus
 
 
+def find_held_site(host: str) -> CampusEntry | None:
+    """Return the campus of a host from what is held, whatever its age: for when the database is away."""
+    return _snapshot.by_host.get(host) if _snapshot is not None else None
+
+
 def find_campus(code_or_id: str) -> CampusEntry | None:
     """Return the campus with that code (any case) or id, whatever its state."""
     for max_age in (None, _LOOK_AGAIN_SECONDS):
