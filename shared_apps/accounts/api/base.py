@@ -27,6 +27,14 @@ class View(APIView):
     filterset_class: type[FilterSet] | None = None
     # A view with an idempotency key of its own (scan_id) says False.
     takes_idempotency_key: ClassVar[bool] = True
+    # OPTIONS is the browser's question before a call of another origin, and corsheaders answers that.
+    http_method_names = [name for name in APIView.http_method_names if name not in {"options", "trace"}]
+
+    def check_permissions(self, request: Request) -> None:
+        """Answer 405 for a method that the path does not have, whoever asks; then look at the role."""
+        if request.method not in self.allowed_methods:
+            self.http_method_not_allowed(request)
+        super().check_permissions(request)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -35,7 +35,8 @@ class RolePermission(BasePermission):
 
 
 def needed_permission(view: Any, method: str) -> Can | None:
-    """Return what this call needs: by action name in a viewset, by lower-case method otherwise."""
+    """Return what this call needs: by action name in a viewset, by lower-case method otherwise (HEAD is GET)."""
     permissions: dict[str, Can] = getattr(view, "permissions", {})
     action = getattr(view, "action", None)
-    return permissions.get(action or method.lower())
+    name = "get" if method.upper() == "HEAD" else method.lower()
+    return permissions.get(action or name)

@@ -167,7 +167,7 @@ def test_on_a_campus_there_is_only_that_campus(cast: Cast, http: Http) -> None:
 
     assert [row["code"] for row in listed["results"]] == ["MALIMONO"]
     assert other.status_code == 404
-    assert error_of(write) == (403, "permission_denied")
+    assert error_of(write) == (405, "method_not_allowed")
 
 
 def test_a_failing_campus_does_not_stop_the_others(cast: Cast, http: Http) -> None:
