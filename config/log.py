@@ -20,6 +20,10 @@ EXTRA_FIELDS = (
 )
 
 
+# Without the values of local variables: passwords and people are among them.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
 class CampusFilter(logging.Filter):
     """Put the campus and the request id on every record: a code, ``public``, or ``none`` for neither."""
 
@@ -34,6 +38,17 @@ class CampusFilter(logging.Filter):
         return True
 
 
+class UnhandledOnly(logging.Filter):
+    """Of what Django says about answers keep the tracebacks of bugs.
+
+    The rest repeats the request's own line, later, without its id and with the raw path.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = "unhandled_error", ()
+        return getattr(record, "status_code", 500) == 500
+
+
 def _fields(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
     record: logging.LogRecord = event["_record"]
     event["campus"] = getattr(record, "campus", "none")
@@ -42,8 +57,8 @@ def _fields(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
-    """Return Django's LOGGING: everything to stderr, one line a record."""
+def lines_formatter(*, json_lines: bool = True) -> logging.Formatter:
+    """Return what turns a record into one line. ``granian-log.json`` names it too, for lines before Django is there."""
     shared = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -51,26 +66,27 @@ def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
         _fields,
     ]
     renderer: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_TRACEBACKS, structlog.processors.JSONRenderer()]
         if json_lines
         else [structlog.dev.ConsoleRenderer(colors=False)]
     )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
+    )
+
+
+def logging_config(*, json_lines: bool, level: str) -> dict[str, Any]:
+    """Return Django's LOGGING: everything to stderr, one line a record."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"campus": {"()": CampusFilter}},
-        "formatters": {
-            "lines": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": shared,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
-            }
-        },
+        "filters": {"campus": {"()": CampusFilter}, "unhandled": {"()": UnhandledOnly}},
+        "formatters": {"lines": {"()": lines_formatter, "json_lines": json_lines}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["campus"]}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"level": level},
-            "django.request": {"level": "ERROR"},  # 4xx are the clients' business; the request line has the status
+            "django.request": {"level": "ERROR", "filters": ["unhandled"]},  # the request line has the status
             "django.security": {"level": "ERROR"},
             # A line for each of beat's ticks would bury the rest; what a task did, it says itself.
             "celery.worker.strategy": {"level": "WARNING"},

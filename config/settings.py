@@ -1,5 +1,6 @@
 """Django's settings. Values come from ``config.env``; nothing here reads the environment by itself."""
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -20,7 +21,7 @@ ENVIRONMENT: str = ENV["EAS_ENV"]
 DEBUG = False  # never: development errors are in the log, and a debug page would show one campus's data to anyone
 
 MASTER_KEY: str = ENV["EAS_MASTER_KEY"]
-if not re.fullmatch(r"[0-9a-fA-F]{64,}", MASTER_KEY):
+if not re.fullmatch(r"([0-9a-fA-F]{2}){32,}", MASTER_KEY):
     raise ImproperlyConfigured("EAS_MASTER_KEY must be at least 64 hexadecimal digits (openssl rand -hex 32)")
 SECRET_KEY = derive_key(MASTER_KEY, "django", length=50).hex()
 
@@ -31,6 +32,8 @@ if not re.fullmatch(r"[a-z][a-z0-9_]{0,15}", CAMPUS_LOGIN_PREFIX):
 if ENVIRONMENT == PRODUCTION:
     if not ENV["EAS_TLS"]:
         raise ImproperlyConfigured("EAS_TLS=false is for development: tokens would travel in the clear")
+    if len(set(bytes.fromhex(MASTER_KEY))) < 8:
+        raise ImproperlyConfigured("EAS_MASTER_KEY is no random number (openssl rand -hex 32)")
     if set(ENV["EAS_PUBLIC_HOSTS"]) & {"localhost", "127.0.0.1"}:
         raise ImproperlyConfigured("EAS_PUBLIC_HOSTS must name the public site's own host in production")
 
@@ -88,6 +91,7 @@ APPEND_SLASH = False  # an API answers 404 for another path; a redirected POST w
 MIDDLEWARE = [
     "tenants.health.HealthMiddleware",  # probes call by IP: before any routing
     "shared_apps.common.middleware.RequestLogMiddleware",
+    "tenants.middleware.PlainHttpMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",  # before routing, so that a refusal can be read by the browser
@@ -298,4 +302,5 @@ if ENV["EAS_TLS"] and ENVIRONMENT == PRODUCTION:
 # The two below: HSTS for sibling hosts is their owners' word, and there are no cookies or forms here.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "security.W002", "security.W003"]
 
+logging.captureWarnings(ENVIRONMENT != DEVELOPMENT)
 LOGGING = logging_config(json_lines=ENVIRONMENT != DEVELOPMENT, level=ENV["EAS_LOG_LEVEL"])

@@ -28,10 +28,7 @@ class CampusMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            host = normalise_host(request)
-            known, campus = find_site(host) if host else (False, None)
-            if not known:
-                raise SiteNotFound
+            campus = find_requested_site(request)
             if campus is not None:
                 confirm_served(campus.state, campus.schema_version)
             confirm_named(request, campus)
@@ -48,6 +45,38 @@ class CampusMiddleware:
         # Streamed bodies are made after this returns; the campus is left when the server closes the response.
         response._resource_closers.append(lambda: database.stand(previous))  # type: ignore[attr-defined]
         return response
+
+
+class PlainHttpMiddleware:
+    """Before SecurityMiddleware, which sends plain HTTP on to HTTPS under whatever name the Host header says.
+
+    Under a name that is nobody's the answer is the same 404 as over HTTPS.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            try:
+                find_requested_site(request)
+            except DomainError as refusal:
+                return error_response(refusal)
+            except OperationalError:
+                return error_response(Unavailable())
+        return self.get_response(request)
+
+
+def find_requested_site(request: HttpRequest) -> CampusEntry | None:
+    """Return the campus of the request's host, None for the public site.
+
+    Raises: SiteNotFound.
+    """
+    host = normalise_host(request)
+    known, campus = find_site(host) if host else (False, None)
+    if not known:
+        raise SiteNotFound
+    return campus
 
 
 def confirm_named(request: HttpRequest, campus: CampusEntry | None) -> None:

@@ -32,7 +32,7 @@ class LiveServer:
             command=[
                 sys.executable, "-m", "granian", "config.wsgi:application", "--interface", "wsgi", "--host", "127.0.0.1",
                 "--port", str(self.port), "--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers",
-                "--no-ws", "--working-dir", str(ROOT),
+                "--no-ws", "--working-dir", str(ROOT), "--log-config", str(ROOT / "config" / "granian-log.json"),
             ],
             environment=environment(),
             log=log,

@@ -98,7 +98,7 @@ def _processes(root: Path, folder: Path, environment: dict[str, str], port: int)
     """What runs beside the two servers. Only the provisioner is given the owner's credentials."""
     limited = {**environment, "DATABASE_URL": without_credentials(environment["DATABASE_URL"])}
     python, log = sys.executable, folder / "log"
-    celery = [python, "-m", "celery", "--app", "config.celery"]
+    celery = [python, "-m", "celery", "--quiet", "--app", "config.celery"]
     commands: list[tuple[str, list[str], dict[str, str]]] = [
         (
             "web",

@@ -3,13 +3,21 @@
 import io
 import json
 import logging
+import os
+import sys
+import time
 import uuid
 
 import pytest
 from structlog.stdlib import ProcessorFormatter
 
+from config.local.processes import Child, Supervisor
+from tenants import registry
+from tenants.context import owner_context
+from tenants.models import Campus
 from tests.cast import PASSWORD, Cast, Http
 from tests.factories import make_event
+from tests.live import ROOT, environment, live_server
 
 
 @pytest.fixture
@@ -85,3 +93,71 @@ def test_no_line_holds_a_person_s_data(cast: Cast, http: Http, written) -> None:
     assert text
     for secret in ("ana@example", "Reyes", "2024-0001", PASSWORD, cast.malimono.admin.token, "Zenaida", "injected"):
         assert secret not in text
+
+
+@pytest.mark.parametrize("state", ["provisioning", "suspended", "archived"])
+def test_a_campus_that_is_not_served_is_no_error(cast: Cast, http: Http, lines, state: str) -> None:
+    with owner_context():
+        Campus.objects.filter(code="MALIMONO").update(state=state)
+    path = {"username": "ana", "password": PASSWORD}
+    lines()
+
+    for _ in ("routed by what is held", "routed by what is new"):
+        http.post("auth/login/", path, at=cast.malimono)
+        http.get("auth/me/", by=cast.malimono.student)
+        registry.forget()
+
+    found = lines()
+    assert {line["event"] for line in found} == {"request"}
+    assert {line["level"] for line in found} == {"info"}
+    assert all(line["request_id"] for line in found)
+
+
+def test_a_bug_leaves_one_traceback_with_the_request_id_and_without_the_path(
+    cast: Cast, http: Http, written, lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args, **kwargs):
+        raise ZeroDivisionError
+
+    lines()
+    monkeypatch.setattr("shared_apps.accounts.api.views.get_person", fail)
+    answer = http.get(f"accounts/users/{cast.malimono.student.id}/", by=cast.malimono.admin)
+    monkeypatch.setattr("tenants.middleware.confirm_named", fail)
+    nowhere = http.get(f"accounts/users/{cast.malimono.student.id}/", by=cast.malimono.admin)
+
+    assert answer.status_code == nowhere.status_code == 500
+    text = written.getvalue()
+    assert str(cast.malimono.student.id) not in text
+    found = lines()
+    assert [line["event"] for line in found] == ["unhandled_error", "request"] * 2
+    assert [line["request_id"] for line in found] == [
+        request_id for one in (answer, nowhere) for request_id in [one["X-Request-ID"]] * 2
+    ]
+    assert "ZeroDivisionError" in text
+
+
+def test_every_process_writes_json_from_its_first_line_to_its_last(database: None, tmp_path) -> None:
+    celery = [sys.executable, "-m", "celery", "-q", "--app", "config.celery"]
+    queue = f"log-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    commands = {
+        "worker": [*celery, "worker", "-Q", queue, "-c", "1", "-n", f"{queue}@eas"],
+        "beat": [*celery, "beat", "--schedule", str(tmp_path / "beat")],
+        "relay": [sys.executable, "manage.py", "relay_outbox"],
+    }
+    supervisor = Supervisor(tmp_path / "run.json")
+    with live_server(tmp_path / "web.log") as server:
+        for name, command in commands.items():
+            values = {**environment(), "PYTHONPATH": str(ROOT)}
+            supervisor.start(Child(name=name, command=command, environment=values, log=tmp_path / f"{name}.log"))
+        until = time.monotonic() + 30
+        while "ready" not in (tmp_path / "worker.log").read_text() and time.monotonic() < until:
+            time.sleep(0.2)
+        server.send("GET", "/api/v1/auth/me/", host="nope.localhost")
+        supervisor.stop()
+
+    for name in ("web", *commands):
+        # Celery's handler of signals says on stdout that it was told to stop, past every logger.
+        text = (tmp_path / f"{name}.log").read_text().replace("\nworker: Warm shutdown (MainProcess)\n", "")
+        for line in text.splitlines():
+            assert {"event", "level", "campus", "request_id"} <= set(json.loads(line)), (name, line)
+    assert "request" in (tmp_path / "web.log").read_text()

@@ -14,7 +14,7 @@ from config.env import VARIABLES, read_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = {
-    "DATABASE_URL": "postgres://u:p@h/d", "REDIS_URL": "redis://h", "EAS_MASTER_KEY": "ab" * 32,
+    "DATABASE_URL": "postgres://u:p@h/d", "REDIS_URL": "redis://h", "EAS_MASTER_KEY": "0123456789abcdef" * 4,
     "EAS_PUBLIC_HOSTS": "eas.example.edu",
 }  # fmt: skip
 
@@ -44,6 +44,9 @@ def test_production_is_the_default_and_clean() -> None:
         ({"EAS_TLS": "false"}, "EAS_TLS"),
         ({"EAS_PUBLIC_HOSTS": "localhost"}, "EAS_PUBLIC_HOSTS"),
         ({"EAS_MASTER_KEY": "secret"}, "EAS_MASTER_KEY"),
+        ({"EAS_MASTER_KEY": "a" + "0123456789abcdef" * 4}, "EAS_MASTER_KEY"),
+        ({"EAS_MASTER_KEY": "00" * 32}, "EAS_MASTER_KEY"),
+        ({"EAS_MASTER_KEY": "01234567" * 8}, "EAS_MASTER_KEY"),
         ({"DATABASE_URL": "mysql://u@h/d"}, "PostgreSQL"),
         ({"CAMPUS_LOGIN_PREFIX": "Robert'); --"}, "CAMPUS_LOGIN_PREFIX"),
     ],
