@@ -11,6 +11,7 @@ from typing import Final
 import openpyxl
 
 from shared_apps.accounts.errors import EmptyFile, InvalidMapping, MissingColumns, TooManyRows, UnreadableFile
+from shared_apps.common.text import is_printable
 
 MOST_ROWS: Final = 20_000
 MOST_COLUMNS: Final = 100
@@ -81,7 +82,8 @@ def check_mapping(mapping: object) -> dict[str, str]:
     if (
         not isinstance(mapping, dict)
         or len(mapping) > MOST_COLUMNS
-        or not all(isinstance(header, str) and field in FIELDS for header, field in mapping.items())
+        or not all(isinstance(header, str) and is_printable(header, also="\n\r\t") for header in mapping)
+        or not all(isinstance(field, str) and field in FIELDS for field in mapping.values())
         or len(set(mapping.values())) != len(mapping)
     ):
         raise InvalidMapping(attr="mapping")

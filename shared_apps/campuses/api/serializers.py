@@ -10,6 +10,7 @@ from shared_apps.accounts.models import User
 from shared_apps.campuses.models import ActingGrant
 from shared_apps.campuses.selectors import primary_host
 from shared_apps.common.api.serializers import InstantField, ReasonSerializer, StrictModelSerializer, StrictSerializer
+from shared_apps.common.text import PRINTABLE
 from tenants.models import Campus, check_zone
 
 ORIGIN = RegexValidator(r"\Ahttps?://[a-z0-9.-]+(:\d{1,5})?\Z", "An origin is scheme://host[:port].", "invalid_origin")
@@ -62,15 +63,15 @@ class FirstAdminSerializer(StrictSerializer):
 
     username = serializers.CharField(max_length=64, validators=User._meta.get_field("username").validators)
     email = serializers.EmailField(required=False, allow_blank=True)
-    first_name = serializers.CharField(max_length=100, required=False, allow_blank=True)
-    last_name = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    first_name = serializers.CharField(max_length=100, required=False, allow_blank=True, validators=[PRINTABLE])
+    last_name = serializers.CharField(max_length=100, required=False, allow_blank=True, validators=[PRINTABLE])
     password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
 
 
 class CampusChangeSerializer(StrictSerializer):
     """What may be changed of a campus."""
 
-    name = serializers.CharField(max_length=100)
+    name = serializers.CharField(max_length=100, validators=[PRINTABLE])
     timezone = serializers.CharField(max_length=50, validators=[check_zone], required=False)
     hosts = serializers.ListField(child=serializers.CharField(max_length=253), min_length=1, max_length=10)
     allowed_origins = serializers.ListField(

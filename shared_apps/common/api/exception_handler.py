@@ -20,7 +20,8 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
         error = Unavailable()
     elif isinstance(error, DataError):
         # What a serializer let through and PostgreSQL refused; the client's value all the same.
-        logger.warning("value_refused_by_database", exc_info=error)
+        # Its message quotes the value, so only its kind is logged.
+        logger.warning("value_refused_by_database", extra={"outcome": type(error.__cause__ or error).__name__})
         error = ValidationError("A value is outside what can be stored.", code="invalid")
     domain_error = error if isinstance(error, DomainError) else None
     if domain_error is not None:
@@ -34,8 +35,10 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
 def _as_api_exception(error: DomainError) -> APIException:
     if isinstance(error, TooManyRequests):
         return Throttled(wait=error.wait, detail=error.message, code=error.code)
+    detail = ErrorDetail(error.message, code=error.code)
     if error.status == 400 and error.attr:
-        return ValidationError({error.attr: [ErrorDetail(error.message, code=error.code)]})
-    exception = APIException(detail=error.message, code=error.code)
+        return ValidationError({error.attr: [detail]})
+    exception = APIException()
+    exception.detail = {error.attr: [detail]} if error.attr else detail
     exception.status_code = error.status
     return exception

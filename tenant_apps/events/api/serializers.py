@@ -9,7 +9,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
 from shared_apps.common.clock import now
-from shared_apps.common.text import PRINTABLE
+from shared_apps.common.text import PRINTABLE, check_paragraphs
 from shared_apps.federation.models import FederatedEvent
 from shared_apps.federation.rules import MOST_INVITATIONS
 from tenant_apps.events.models import Event, Session
@@ -128,7 +128,9 @@ class EventChangeSerializer(StrictSerializer):
     """What may be changed of an event; its sessions have a route of their own."""
 
     title = serializers.CharField(max_length=200, validators=[PRINTABLE])
-    description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
+    description = serializers.CharField(
+        max_length=10_000, required=False, allow_blank=True, validators=[check_paragraphs]
+    )
     venue = serializers.CharField(max_length=200, required=False, allow_blank=True, validators=[PRINTABLE])
     organizer_id = IdField(required=False, help_text="Campus admins only")
     is_multi_campus = serializers.BooleanField(required=False, help_text="Whether other campuses may come")

@@ -209,8 +209,9 @@ def test_unusable_files_are_refused_at_once(cast: Cast, http: Http, content: byt
 
 
 @pytest.mark.parametrize(
-    "mapping", ["[]", "{", '{"a": "password"}', '{"a": 1}', '{"a": "email", "b": "email"}', "[" * 5000]
-)
+    "mapping", ["[]", "{", '{"a": "password"}', '{"a": 1}', '{"a": "email", "b": "email"}', "[" * 5000,
+                '{"a\\u0000": "email"}', '{"\\ud800": "email"}', '{"a": ["email"]}', '{"a\\u202e": "email"}']
+)  # fmt: skip
 def test_unusable_mappings_are_refused(cast: Cast, http: Http, mapping: str) -> None:
     answer = hand_in(http, cast.malimono, TWO.encode(), mapping=mapping)
 
