@@ -5,6 +5,7 @@ from django.db.models import Q, QuerySet
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
+from shared_apps.common.api.filters import BooleanFilter
 
 
 class UserFilter(django_filters.FilterSet):
@@ -14,7 +15,7 @@ class UserFilter(django_filters.FilterSet):
         method="find", max_length=64, label="Words in name, username, e-mail, student id"
     )
     role = django_filters.ChoiceFilter(choices=Role.choices)
-    is_active = django_filters.BooleanFilter()
+    is_active = BooleanFilter()
     student_id = django_filters.CharFilter(lookup_expr="iexact", max_length=20)
     department = django_filters.CharFilter(field_name="profile__department", max_length=100)
     program = django_filters.CharFilter(field_name="profile__program", max_length=100)

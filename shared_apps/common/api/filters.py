@@ -1,4 +1,4 @@
-"""Filters that every app shares."""
+"""How values of a query string are read in every app; one that is unusable is a 400, never ignored."""
 
 import datetime as dt
 from typing import Any
@@ -43,3 +43,17 @@ class InstantFilter(django_filters.Filter):
         campus = getattr(self.parent.request, "campus", None)
         field.zone = campus.zone if campus else ZoneInfo("UTC")  # type: ignore[attr-defined]
         return field
+
+
+class _BooleanFormField(forms.CharField):
+    def to_python(self, value: Any) -> Any:
+        text = str(super().to_python(value)).lower()
+        if text not in {"", "true", "1", "false", "0"}:
+            raise ValidationError("Must be true or false.", code="invalid")
+        return None if text == "" else text in {"true", "1"}
+
+
+class BooleanFilter(django_filters.BooleanFilter):
+    """Filter by true or false. Django's own field takes whatever it does not know for "not asked"."""
+
+    field_class = _BooleanFormField

@@ -3,24 +3,35 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import ErrorDetail, NotFound
+from rest_framework.exceptions import ValidationError as InvalidParameter
 from rest_framework.pagination import CursorPagination, PageNumberPagination
 
 
-class Pages(PageNumberPagination):
+class _StrictSize:
+    """A ``page_size`` that is none is a 400; one that is too large is the largest."""
+
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+    def get_page_size(self, request: Any) -> int | None:
+        text = request.query_params.get(self.page_size_query_param, "")
+        if text and not (text.isascii() and text.isdecimal() and text.strip("0")):
+            raise InvalidParameter({self.page_size_query_param: [ErrorDetail("Must be a number from 1.", "invalid")]})
+        size: int | None = super().get_page_size(request)  # type: ignore[misc]
+        return size
+
+
+class Pages(_StrictSize, PageNumberPagination):
     """``page`` counts from 1, ``page_size`` is at most 100."""
 
     page_size = 20
-    page_size_query_param = "page_size"
-    max_page_size = 100
 
 
-class Cursor(CursorPagination):
+class Cursor(_StrictSize, CursorPagination):
     """For logs, newest first: ``{next, previous, results}``, stable while rows are added."""
 
     page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 100
     ordering = ("-received_at", "-id")
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any] | None:

@@ -1,7 +1,7 @@
 """Serializers that refuse what they do not know, and the fields every app shares."""
 
 from datetime import datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -60,6 +60,10 @@ class InstantField(serializers.DateTimeField):
         request = self.context.get("request")
         campus = getattr(request, "campus", None)
         return campus.zone if campus else ZoneInfo("UTC")
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        # What overflows when it is moved to a zone is out of range, and has no second name for it.
+        super().fail("out_of_range" if key == "overflow" else key, **kwargs)
 
     def to_internal_value(self, value: Any) -> datetime:
         try:

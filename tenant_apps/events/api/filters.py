@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
-from shared_apps.common.api.filters import InstantFilter
+from shared_apps.common.api.filters import BooleanFilter, InstantFilter
 from shared_apps.common.clock import EARLIEST, LATEST, now, to_instant
 from shared_apps.federation.models import FederatedEvent
 from tenant_apps.events.models import Event
@@ -40,8 +40,8 @@ class EventFilter(django_filters.FilterSet):
     starts_before = InstantFilter(field_name="starts_at", lookup_expr="lt")
     date = DayFilter(method="on_day", label="Events that happen on this day of the campus")
     organizer = django_filters.UUIDFilter(field_name="organizer_id")
-    mine = django_filters.BooleanFilter(method="only_mine", label="Events that one runs")
-    ongoing = django_filters.BooleanFilter(method="only_ongoing", label="Events that are happening now")
+    mine = BooleanFilter(method="only_mine", label="Events that one runs")
+    ongoing = BooleanFilter(method="only_ongoing", label="Events that are happening now")
     ordering = django_filters.OrderingFilter(
         fields=(("starts_at", "starts_at"), ("title", "title"), ("created_at", "created_at"), ("status", "status"))
     )

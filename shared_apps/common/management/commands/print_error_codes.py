@@ -16,6 +16,15 @@ _FRAMEWORK: Final = (
     (400, "required, null, blank, invalid, max_length, min_value, …", "A field's value is unusable; `attr` names it."),
     (400, "unknown_field", "There is no such field."),
     (400, "read_only_field", "The field cannot be written."),
+    (400, "control_characters", "Control, format and invisible characters are not allowed in this text."),
+    (400, "null_characters_not_allowed", "Text holds a NUL character."),
+    (400, "invalid_choice", "Not one of the values that the field takes."),
+    (400, "not_a_list", "The field takes a list."),
+    (400, "invalid_timezone", "Not a time zone of the IANA database."),
+    (400, "invalid_origin", "An origin is scheme://host[:port]."),
+    (400, "invalid_username", "A username is 2-64 letters, digits and . @ + - _"),
+    (400, "invalid_student_id", "Not a student number."),
+    (400, "invalid_phone", "Not a telephone number."),
     (400, "out_of_range", "An instant lies outside the years 2000 to 2100."),
     (400, "identify_person", "Name the person by exactly one of pass, student_id and user_id."),
     (400, "sessions_or_times", "Give either sessions, or starts_at and ends_at of the only one."),
@@ -24,6 +33,14 @@ _FRAMEWORK: Final = (
     (413, "body_too_large", "The request body is too large."),
     (415, "unsupported_media_type", "The body is not of a kind that this path takes."),
     (500, "error", "Something went wrong on our side. The request id helps to find it."),
+)
+
+# What becomes of a row of a roster that cannot be used, besides the codes of its fields' values.
+_ROWS: Final = (
+    ("duplicate_row", "The file names this person more than once."),
+    ("name_taken", "Somebody else signs in with this already."),
+    ("no_key", "The row has neither student id nor username nor e-mail."),
+    ("role_not_allowed", "A file brings students, organizers and scanners only, and changes no campus admin."),
 )
 
 
@@ -39,6 +56,12 @@ class Command(BaseCommand):
         rows = {*_FRAMEWORK, *_errors(), *_scan_codes()}
         for status, code, detail in sorted(rows, key=lambda row: (row[0], row[1], row[2])):
             self.stdout.write(f"| {status} | `{code}` | {detail} |")
+        self.stdout.write(
+            "\nA row of a roster that fails has one of these, or that of a field's value:\n\n"
+            "| code | meaning |\n| --- | --- |"
+        )
+        for code, detail in _ROWS:
+            self.stdout.write(f"| `{code}` | {detail} |")
 
 
 def _modules(name: str) -> Iterator[Any]:
