@@ -55,6 +55,11 @@ class HostTaken(Conflict):
     detail = "This host name leads to another site already."
 
 
+class InvalidCode(Invalid):
+    code = "invalid_code"
+    detail = "This code has a meaning of its own and cannot be a campus's."
+
+
 class InvalidHost(Invalid):
     code = "invalid_host"
     detail = "Not a host name: lower-case letters, digits, dots and hyphens."

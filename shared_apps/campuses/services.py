@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
@@ -28,12 +28,23 @@ from shared_apps.common.clock import now
 from shared_apps.outbox.services import abandon_messages
 from tenants.backups import Label, Progress, restore_backup, tables_of, write_backup
 from tenants.context import current_campus, owner_context, public_context
-from tenants.errors import CampusExists, CampusNotFound, HostTaken, InvalidCampus, InvalidHost, WrongCampusState
+from tenants.errors import (
+    CampusExists,
+    CampusNotFound,
+    HostTaken,
+    InvalidCampus,
+    InvalidCode,
+    InvalidHost,
+    WrongCampusState,
+)
 from tenants.keys import digest
 from tenants.migrating import Outcome, migrate_campuses
 from tenants.models import Campus, CampusDomain, CampusState, check_host
 from tenants.provisioning import RESTORING, Step, provision_campus, touch_registry
 from tenants.registry_types import CampusEntry
+
+# What logins, tokens and log lines say where no campus is meant.
+RESERVED_CODES: Final = frozenset({"PUBLIC", "TEMPLATE", "RELAY", "NONE", "OWNER"})
 
 
 @transaction.atomic
@@ -53,8 +64,10 @@ def create_campus(
     ``first_admin`` holds username, email, first_name, last_name and password; only a hash of that is kept, until the
     account exists.
 
-    Raises: InvalidCampus, CampusExists, HostTaken, InvalidHost, WeakPassword.
+    Raises: InvalidCampus, InvalidCode, CampusExists, HostTaken, InvalidHost, WeakPassword.
     """
+    if code.upper() in RESERVED_CODES:
+        raise InvalidCode(attr="code")
     if first_admin is not None:
         first_admin = dict(first_admin)
         password = first_admin.pop("password")

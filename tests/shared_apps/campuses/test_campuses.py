@@ -59,6 +59,12 @@ def test_a_campus_is_created_in_the_background_and_then_served(cast: Cast, http:
         ({"hosts": ["no host"]}, (400, "invalid_host")),
         ({"hosts": []}, (400, "min_length")),
         ({"code": "9X"}, (400, "invalid")),
+        ({"code": "public"}, (400, "invalid_code")),
+        ({"code": "TEMPLATE"}, (400, "invalid_code")),
+        ({"code": "Relay"}, (400, "invalid_code")),
+        ({"code": "NONE"}, (400, "invalid_code")),
+        ({"code": "OWNER"}, (400, "invalid_code")),
+        ({"name": "SNSU \u202eTubod"}, (400, "control_characters")),
         ({"timezone": "Mars/Base"}, (400, "invalid_timezone")),
         ({"allowed_origins": ["https://x/y"]}, (400, "invalid_origin")),
         ({"state": "ready"}, (400, "unknown_field")),
@@ -74,6 +80,13 @@ def test_an_unusable_campus_is_not_entered(cast: Cast, http: Http, change: dict,
     with public_context():
         assert Campus.objects.count() == 3
         assert CampusDomain.objects.filter(campus__isnull=False).count() == 3
+
+
+def test_a_conflict_names_its_field(cast: Cast, http: Http) -> None:
+    refused = http.post("campus/campuses/", {**NEW, "hosts": ["malimono.localhost"]}, by=cast.super_admin).json()
+
+    assert refused["type"] == "client_error"
+    assert [(error["code"], error["attr"]) for error in refused["errors"]] == [("host_taken", "hosts")]
 
 
 def test_creating_twice_with_one_key_is_creating_once(cast: Cast, http: Http) -> None:
