@@ -79,11 +79,11 @@ def drop_campus_login(schema: str) -> None:
     login = campus_login(schema)
     if not _exists(login):
         return
-    role, database = Identifier(login), Identifier(connection.settings_dict["NAME"])
-    # Not DROP OWNED: the owner may administer the login without having its rights.
-    _run(SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(role))
-    _run(SQL("REVOKE ALL ON SCHEMA public FROM {}").format(role))
-    _run(SQL("REVOKE ALL ON DATABASE {} FROM {}").format(database, role))
+    role = Identifier(login)
+    # The owner may administer the login without having its rights; those of a member are needed to take away what it
+    # has and owns, large objects among it, which are in no schema.
+    _run(SQL("GRANT {} TO CURRENT_USER").format(role))
+    _run(SQL("DROP OWNED BY {}").format(role))
     _run(SQL("DROP ROLE {}").format(role))
 
 
@@ -102,6 +102,9 @@ def _ensure_login(login: str, search_path: list[str]) -> None:
         login_password(settings.MASTER_KEY, login), login, scope=_raw(), algorithm="scram-sha-256"
     )
     _run(verb.format(role) + SQL(" LOGIN NOINHERIT PASSWORD {}").format(Literal(verifier)))
+    # A login may alter its own settings, also for one database.
+    _run(SQL("ALTER ROLE {} RESET ALL").format(role))
+    _run(SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(role, Identifier(connection.settings_dict["NAME"])))
     for setting, value in (
         ("search_path", SQL(", ").join(map(Identifier, search_path))),
         ("timezone", Literal("UTC")),

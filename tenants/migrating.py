@@ -80,6 +80,27 @@ def migrate_campuses(*, jobs: int, on_outcome: Callable[[Outcome], None], only: 
     return outcomes
 
 
+def repair_logins() -> int:
+    """Give every campus's login its password, settings and grants again; return how many there are.
+
+    A login may change its own password and settings, and then the campus is shut out. Nothing that the owner may read
+    tells such a login from a good one, so this is done when asked for, not with every migration.
+
+    Locks: a campus's registry row while its login is repaired.
+    """
+    with owner_context():
+        campuses = list(Campus.objects.exclude(schema_version=0).order_by("code"))
+        there = dict(_journals([campus.schema_name for campus in campuses]))
+        campuses = [campus for campus in campuses if campus.schema_name in there]
+        for campus in campuses:
+            with transaction.atomic():
+                Campus.objects.select_for_update(no_key=True).get(pk=campus.pk)
+                logins.ensure_campus_login(campus.schema_name)
+                logins.grant_campus(campus.schema_name)
+                logins.grant_registry([campus.schema_name])
+    return len(campuses)
+
+
 def _template_journal() -> list[Migration]:
     with owner_context(template.TEMPLATE_SCHEMA), connection.cursor() as cursor:
         cursor.execute("SELECT app, name FROM django_migrations ORDER BY id")

@@ -24,6 +24,10 @@ from tenants.programs import find_wheel
 
 OWNER = "eas_owner"
 DATABASE = "eas"
+FORBID_LARGE_OBJECTS = """
+    REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_put(oid, bigint, bytea),
+                               lowrite(integer, bytea), lo_import(text), lo_import(text, oid) FROM PUBLIC
+"""
 _NOBODY = "65534"
 _NAMESPACE = ["unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}"]
 _DROP_ROOT = [
@@ -179,6 +183,19 @@ class EmbeddedPostgres:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
             if cursor.fetchone() is None:
                 cursor.execute(SQL("CREATE DATABASE {} OWNER {}").format(Identifier(DATABASE), Identifier(OWNER)))
+        connection.close()
+        for database in ("template1", DATABASE):
+            self._forbid_large_objects(database)
+
+    def _forbid_large_objects(self, database: str) -> None:
+        """Take large objects from everybody: any login could fill the disk with them, outside its schema.
+
+        The functions are the superuser's, so the owner cannot; docs/how-to/production.md has the statement.
+        """
+        connection = psycopg2.connect(self._url("postgres", self.passwords["superuser"], database))
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(FORBID_LARGE_OBJECTS)
         connection.close()
 
     def _url(self, user: str, password: str, database: str) -> str:

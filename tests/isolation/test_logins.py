@@ -1,5 +1,7 @@
 """What PostgreSQL itself refuses: as every campus's login, and the public site's, whatever SQL is sent."""
 
+import os
+
 import pytest
 from django.db import DatabaseError, connection
 
@@ -48,6 +50,11 @@ PAYLOADS = [
     "SELECT pg_read_file('/etc/passwd')",
     "SELECT * FROM pg_authid",
     "SELECT lo_import('/etc/passwd')",
+    "SELECT lo_create(0)",
+    "SELECT lo_creat(-1)",
+    "SELECT lo_from_bytea(0, 'x')",
+    "SELECT lo_put(1, 0, 'x')",
+    "SELECT lowrite(0, 'x')",
     "SELECT dblink_connect('x')",
     "ALTER TABLE attendance_scan DISABLE TRIGGER ALL",
     "ALTER TABLE accounts_user ADD COLUMN x int",
@@ -94,6 +101,8 @@ def test_a_campus_login_stays_in_its_campus(cast: Cast, payload: str) -> None:
             leaked = str(cursor.fetchall()) if cursor.description else ""
         except DatabaseError:
             return
+        if payload.startswith("SELECT lo") and "EAS_TEST_SUPERUSER_URL" not in os.environ:
+            pytest.skip("the superuser of this server has not taken large objects away (docs/how-to/production.md)")
         # Two need no right of their own: one finds nobody, the other (until PostgreSQL 15) shows what one may see.
         assert payload.startswith(("SELECT pg_terminate_backend", "SELECT database_to_xml"))
         assert "True" not in leaked

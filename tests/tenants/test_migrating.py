@@ -14,10 +14,13 @@ from shared_apps.common.clock import now
 from tenants import migrating
 from tenants.context import campus_context, owner_context, public_context
 from tenants.models import Campus, TemplateStatement
+from tenants.postgresql.pool import pool
 from tenants.registry import find_campus
+from tenants.standing import campus_login
 from tenants.template import TEMPLATE_SCHEMA
 from tenants.versions import code_version
-from tests.databases import HOSTS
+from tests.cast import PASSWORD, Cast, Http
+from tests.databases import HOSTS, make_campus
 
 SCHEMAS = [f"c_{code.lower()}" for code in HOSTS]
 ADDED = ("events", "0099_add_colour")
@@ -160,6 +163,34 @@ def test_a_run_that_was_killed_resumes(new_migration: dict, monkeypatch: pytest.
     call_command("migrate_campuses")
 
     assert all("colour" in columns(schema) for schema in SCHEMAS)
+
+
+def test_a_login_that_shut_its_campus_out_is_repaired(cast: Cast, http: Http, capsys) -> None:
+    code = f"LOG{os.environ.get('PYTEST_XDIST_WORKER', 'main').upper()}"
+    campus = make_campus(code, "log.localhost").entry()
+    with campus_context(campus), connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+        cursor.execute("ALTER ROLE CURRENT_USER SET search_path = public")
+        database = connection.settings_dict["NAME"]
+        cursor.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET search_path = public")
+        cursor.execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
+    pool.close_login(campus_login(campus.schema_name))
+
+    def sign_in(at) -> int:
+        return http.post("auth/login/", {"username": "ana", "password": PASSWORD}, at=at).status_code
+
+    shut_out = sign_in("log.localhost")
+    call_command("migrate_campuses")
+    still = sign_in("log.localhost")
+    call_command("migrate_campuses", "--repair-logins")
+
+    assert (shut_out, still) == (503, 503)
+    assert "logins: 4 repaired" in capsys.readouterr().out
+    assert (sign_in("log.localhost"), sign_in(cast.malimono)) == (401, 200)
+    with campus_context(campus), connection.cursor() as cursor:
+        create_user(by=None, at=now(), username="ana", role="student")
+        cursor.execute("SELECT current_setting('search_path')")
+        assert cursor.fetchone()[0] == f"{campus.schema_name}, public"
 
 
 def test_migrations_are_named_linear_reversible_and_atomic(database: None) -> None:

@@ -4,9 +4,11 @@ import json
 import os
 import re
 import subprocess
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg2
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from shared_apps.accounts.models import User
@@ -18,7 +20,7 @@ from tenants.errors import WrongCampusState
 from tenants.models import Campus, CampusKey
 from tenants.registry import find_site
 from tenants.standing import campus_login
-from tests.databases import make_campus
+from tests.databases import drop_campus, make_campus
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main").upper()
 
@@ -145,3 +147,23 @@ def test_a_suspended_campus_is_not_provisioned(database: None) -> None:
 
     with pytest.raises(WrongCampusState):
         list(provision(campus_id=campus.pk))
+
+
+@pytest.mark.skipif("EAS_TEST_SUPERUSER_URL" not in os.environ, reason="needs the embedded server's superuser")
+def test_a_dropped_campus_takes_its_large_objects_along(database: None) -> None:
+    campus = make_campus(f"LOB{WORKER}", "lob.localhost")
+    login = campus_login(campus.schema_name)
+    superuser = psycopg2.connect(
+        urlunsplit(urlsplit(os.environ["EAS_TEST_SUPERUSER_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
+    )
+    superuser.autocommit = True
+    with superuser.cursor() as cursor:  # as where nobody took the functions away
+        cursor.execute("SELECT lo_create(0)")
+        cursor.execute(f"ALTER LARGE OBJECT {cursor.fetchone()[0]} OWNER TO {login}")
+        with owner_context(), transaction.atomic():
+            drop_campus(campus)
+        cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname = %s", [login])
+        assert cursor.fetchone()[0] == 0
+        cursor.execute("SELECT count(*) FROM pg_largeobject_metadata")
+        assert cursor.fetchone()[0] == 0
+    superuser.close()
