@@ -194,6 +194,7 @@ class _Chunk:
 
     def _look_up(self, rows: Sequence[Row]) -> None:
         names = {fold_name(raw[name])[:254] for _, raw in rows for name in NAME_FIELDS if raw.get(name)}
+        names |= {fold_name(name)[:254] for _, raw in rows if (name := _derived_username(raw))}
         names = {name for name in names if "\x00" not in name}
         self.owners = dict(SignInName.objects.filter(name__in=names).values_list("name", "user_id"))
         found = User.objects.select_related("profile").filter(pk__in=set(self.owners.values()))
@@ -217,7 +218,7 @@ class _Chunk:
             self._change(line, person, values)
 
     def _add(self, line: int, values: dict[str, str]) -> None:
-        values.setdefault("username", values.get("student_id") or values["email"].partition("@")[0])
+        values.setdefault("username", _derived_username(values))
         user, profile = User(role=Role.STUDENT), Profile()
         user.set_unusable_password()
         _assign(user, profile, values)
@@ -289,6 +290,11 @@ def _assign(user: User, profile: Profile, values: dict[str, str]) -> None:
             setattr(target, name, target._meta.get_field(name).clean(value, target))  # type: ignore[union-attr]
         except ValidationError as error:
             raise RowError(error.error_list[0].code or "invalid", " ".join(error.messages), name) from None
+
+
+def _derived_username(values: dict[str, str]) -> str:
+    """Return the username of a new person whose row has none."""
+    return values.get("student_id") or values.get("email", "").partition("@")[0]
 
 
 def _truth(text: str) -> bool:

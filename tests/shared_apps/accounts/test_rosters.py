@@ -7,12 +7,13 @@ import zipfile
 import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test.client import MULTIPART_CONTENT
 
 from shared_apps.accounts.models import AccessToken, RosterImport, SignInName, User
 from shared_apps.accounts.services import rosters
 from shared_apps.accounts.services.rosters import queue_import, run_import
+from shared_apps.accounts.services.users import create_user
 from shared_apps.accounts.tasks import run_roster_import
 from shared_apps.common.clock import now
 from shared_apps.outbox.models import OutboxMessage
@@ -104,6 +105,25 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(cast: Cast) -> Non
     with cast.malimono.here():
         assert not User.objects.filter(student_id__startswith="2025").exists()
         assert User.objects.get(student_id="2024-0001").first_name == "Ana"
+
+
+def test_a_dry_run_promises_what_the_real_run_does(cast: Cast) -> None:
+    for site in (cast.malimono, cast.delcarmen):
+        with site.here():
+            create_user(by=None, at=now(), username="zed", role="student")
+    content = "email,first_name\nzed@q.ph,Other\nyan@q.ph,Yan\nyan@r.ph,Yan\n"
+
+    dry = bring_in(cast.malimono, content, dry_run=True)
+    real = bring_in(cast.malimono, content)
+
+    assert counts(dry) == counts(real) == (1, 0, 0, 2)
+    assert dry.results == real.results
+    failed = [
+        (result["row"], result["code"], result["attr"]) for result in real.results if result["action"] == "failed"
+    ]
+    assert failed == [(2, "name_taken", "username"), (4, "name_taken", "username")]
+    with cast.delcarmen.here():
+        assert not User.objects.filter(username="yan").exists()
 
 
 def test_bad_rows_do_not_stop_the_rest(cast: Cast) -> None:
@@ -310,16 +330,27 @@ def test_mock_users_go_to_the_campus_of_their_college(cast: Cast, tmp_path, caps
          "department": "COE", "role": "student"},
         {"college": "Atlantis", "studentId": "M-2", "firstName": "Cy", "lastName": "Ong", "email": "", "department": "",
          "role": "student"},
+        "Dana",
+        {"college": "Malimono", "studentId": "M-3", "firstName": "Eve", "lastName": "Po", "email": "no mail",
+         "department": "", "role": "student"},
     ]  # fmt: skip
     path = tmp_path / "mockUsers.json"
     path.write_text(json.dumps(people))
 
-    call_command("import_mock_users", str(path))
-    call_command("import_mock_users", str(path))
+    for _ in range(2):
+        with pytest.raises(CommandError, match="3 of 5 people were not imported"):
+            call_command("import_mock_users", str(path))
 
     printed = capsys.readouterr()
-    assert "unknown_college" in printed.err
+    assert "person 3: unknown_college" in printed.err
+    assert "person 4: not_an_object" in printed.err
+    assert "person 5: invalid: " in printed.err
     assert printed.out.count("1 unchanged") == 2
+    path.write_text(json.dumps(people[:2]))
+    call_command("import_mock_users", str(path))
+    path.write_text(json.dumps({"people": people}))
+    with pytest.raises(CommandError, match="list"):
+        call_command("import_mock_users", str(path))
     for site, first_name in ((cast.malimono, "Ana"), (cast.delcarmen, "Ben")):
         with site.here():
             assert User.objects.get(student_id="M-1").first_name == first_name

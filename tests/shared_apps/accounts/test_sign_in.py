@@ -229,7 +229,9 @@ def test_who_has_signed_in_before_is_not_shut_out_by_who_guesses_from_the_same_a
     owner = http.post("auth/login/", mine, at=cast.malimono)
     guessing = [http.post("auth/login/", {**mine, "password": "no"}, at=cast.malimono) for _ in range(FREE_TRIES + 1)]
     other_spelling = http.post("auth/login/", {**mine, "device": f"-{mine['device']}"}, at=cast.malimono)
-    spaced = http.post("auth/login/", {**mine, "device": f"{mine['device'][:9]}!{mine['device'][9:]}"}, at=cast.malimono)
+    spaced = http.post(
+        "auth/login/", {**mine, "device": f"{mine['device'][:9]}!{mine['device'][9:]}"}, at=cast.malimono
+    )
 
     assert (stranger.status_code, code_of(stranger)) == (429, "too_many_sign_ins")
     assert owner.status_code == 200, owner.content

@@ -35,39 +35,57 @@ class Command(BaseCommand):
         parser.add_argument("--colleges", default=str(_COLLEGES), help="JSON from college to campus code")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        people = _read(Path(options["file"]))
-        colleges = {name.casefold(): code for name, code in _read(Path(options["colleges"])).items()}
-        by_campus: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        people, colleges = _read(Path(options["file"]), list), _read(Path(options["colleges"]), dict)
+        codes = {name.casefold(): code for name, code in colleges.items()}
+        by_campus: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+        failed = 0
         for number, person in enumerate(people, start=1):
-            code = colleges.get(str(person.get("college", "")).strip().casefold())
-            if code is None:
-                self.stderr.write(
-                    f"  person {number}: unknown_college: {person.get('college')!r} is not in the file of colleges"
-                )
+            college = person.get("college", "") if isinstance(person, dict) else None
+            code = codes.get(str(college).strip().casefold())
+            if college is None:
+                failed += self._refuse(number, "not_an_object", "a person is an object")
+            elif not any(person.get(key) for key in _KEYS):
+                failed += self._refuse(number, "no_key", "nothing is known of this person but the college")
+            elif code is None:
+                failed += self._refuse(number, "unknown_college", f"{college!r} is not in the file of colleges")
+            elif find_campus(code) is None:
+                failed += self._refuse(number, "unknown_campus", f"there is no campus {code}")
             else:
-                by_campus[code].append(person)
+                by_campus[code].append((number, person))
         for code, group in sorted(by_campus.items()):
-            campus = find_campus(code)
-            if campus is None:
-                self.stderr.write(f"  {len(group)} people: there is no campus {code}")
-                continue
             self.stdout.write(f"{code}:")
-            try:
-                with campus_context(campus):
-                    queued = queue_import(
-                        by=None, at=now(), file_name=Path(options["file"]).name, content=_as_csv(group), mapping={},
-                        dry_run=False,
-                    )  # fmt: skip
-                    show_results(self, run_import(import_id=queued.pk, clock=now))
-            except DomainError as error:
-                raise CommandError(str(error)) from None
+            failed += self._import(Path(options["file"]).name, code, group)
+        if failed:
+            raise CommandError(f"{failed} of {len(people)} people were not imported; the lines above say why.")
+
+    def _import(self, file_name: str, code: str, group: list[tuple[int, dict[str, Any]]]) -> int:
+        campus = find_campus(code)
+        assert campus is not None  # it was there a moment ago
+        content = _as_csv([person for _, person in group])
+        try:
+            with campus_context(campus):
+                queued = queue_import(
+                    by=None, at=now(), file_name=file_name, content=content, mapping={}, dry_run=False
+                )
+                ended = run_import(import_id=queued.pk, clock=now)
+        except DomainError as error:
+            raise CommandError(str(error)) from None
+        show_results(self, ended, name_row=lambda line: f"person {group[line - 2][0]}")  # the header's line is 1
+        return ended.failed
+
+    def _refuse(self, number: int, code: str, why: str) -> int:
+        self.stderr.write(f"  person {number}: {code}: {why}")
+        return 1
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, kind: type) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CommandError(f"{path}: {error}") from None
+    if not isinstance(found, kind):
+        raise CommandError(f"{path}: this is no JSON {'list' if kind is list else 'object'}.")
+    return found
 
 
 def _as_csv(people: list[dict[str, Any]]) -> bytes:

@@ -1,5 +1,6 @@
 """Bring people in by file, in the foreground."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,14 @@ class Command(BaseCommand):
         self.stdout.write(f"  {current.processed} of {current.total} rows")
 
 
-def show_results(command: BaseCommand, ended: RosterImport) -> None:
-    """Print what became of an import."""
+def show_results(
+    command: BaseCommand, ended: RosterImport, *, name_row: Callable[[int], str] = lambda line: f"row {line}"
+) -> None:
+    """Print what became of an import. ``name_row`` says what a line of the file is called where it came from."""
     for result in ended.results:
         if result["action"] == "failed":
-            command.stderr.write(f"  row {result['row']}: {result['code']}: {result['detail']} {result['attr'] or ''}")
+            named = name_row(result["row"])
+            command.stderr.write(f"  {named}: {result['code']}: {result['detail']} {result['attr'] or ''}")
     would = "would be " if ended.dry_run else ""
     command.stdout.write(
         f"{ended.file_name}: {ended.created} {would}created, {ended.updated} {would}updated, "
