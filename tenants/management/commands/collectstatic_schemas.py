@@ -1,0 +1,7 @@
+"""Closed; see ``_refusal``."""
+
+from tenants.management.commands._refusal import Refusal
+
+
+class Command(Refusal):
+    instead = "nothing: static files need no collecting"
