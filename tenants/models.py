@@ -16,6 +16,8 @@ from tenants.registry_types import CampusEntry
 
 HOST_PATTERN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
 
+ORIGIN = RegexValidator(r"\Ahttps?://[a-z0-9.-]+(:\d{1,5})?\Z", "An origin is scheme://host[:port].", "invalid_origin")
+
 
 class CampusState(models.TextChoices):
     """Only ``ready`` is served. Archiving keeps the data; it has no way back but a restore."""

@@ -25,6 +25,7 @@ from shared_apps.campuses.models import ActingGrant
 from shared_apps.campuses.rules import GRANT_TIME
 from shared_apps.campuses.selectors import get_campus
 from shared_apps.common.clock import now
+from shared_apps.common.text import PRINTABLE
 from shared_apps.outbox.services import abandon_messages
 from tenants.backups import Label, Progress, restore_backup, tables_of, write_backup
 from tenants.context import current_campus, owner_context, public_context
@@ -39,7 +40,7 @@ from tenants.errors import (
 )
 from tenants.keys import digest
 from tenants.migrating import Outcome, migrate_campuses
-from tenants.models import Campus, CampusDomain, CampusState, check_host
+from tenants.models import ORIGIN, Campus, CampusDomain, CampusState, check_host
 from tenants.provisioning import RESTORING, Step, provision_campus, touch_registry
 from tenants.registry_types import CampusEntry
 
@@ -94,7 +95,7 @@ def create_campus(
 
 
 @transaction.atomic
-def update_campus(*, by: Actor, at: datetime, campus_id: UUID, changes: dict[str, Any]) -> Campus:
+def update_campus(*, by: Actor | None, at: datetime, campus_id: UUID, changes: dict[str, Any]) -> Campus:
     """Change name, time zone, hosts or allowed origins.
 
     Locks: the registry row. Raises: CampusNotFound, InvalidCampus, HostTaken, InvalidHost.
@@ -266,6 +267,15 @@ def _check_fields(campus: Campus) -> None:
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         raise InvalidCampus(f"{field}: {messages[0]}", attr=field) from None
+    for field, check, values in (
+        ("name", PRINTABLE, [campus.name]),
+        ("allowed_origins", ORIGIN, campus.allowed_origins),
+    ):
+        try:
+            for value in values:
+                check(value)
+        except ValidationError as error:
+            raise InvalidCampus(f"{field}: {error.message}", attr=field) from None
 
 
 def _set_hosts(campus: Campus, hosts: Sequence[str]) -> None:

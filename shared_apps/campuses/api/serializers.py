@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -11,9 +10,8 @@ from shared_apps.campuses.models import ActingGrant
 from shared_apps.campuses.selectors import primary_host
 from shared_apps.common.api.serializers import InstantField, ReasonSerializer, StrictModelSerializer, StrictSerializer
 from shared_apps.common.text import PRINTABLE
-from tenants.models import Campus, check_zone
+from tenants.models import ORIGIN, Campus, check_zone
 
-ORIGIN = RegexValidator(r"\Ahttps?://[a-z0-9.-]+(:\d{1,5})?\Z", "An origin is scheme://host[:port].", "invalid_origin")
 STEPS = ("login", "schema", "grants", "keys", "first_admin", "ready")
 
 

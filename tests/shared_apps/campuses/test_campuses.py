@@ -6,7 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from shared_apps.audit.models import AuditEntry
+from shared_apps.campuses.services import create_campus
 from shared_apps.campuses.tasks import provision_pending_campuses
+from shared_apps.common.clock import now
 from tenants import registry
 from tenants.context import public_context
 from tenants.models import Campus, CampusDomain
@@ -234,3 +236,87 @@ def test_the_same_by_command(cast: Cast, capsys) -> None:
         call_command("drop_campus", "MALIMONO", "--backup", "/b", "--confirm", "MALIMONO")
     with pytest.raises(CommandError, match="no campus"):
         call_command("suspend_campus", "NOWHERE", "--reason", "x")
+
+
+def test_creating_what_is_there_with_other_values_is_refused(cast: Cast) -> None:
+    code = f"TWO{WORKER}"
+    create = ["create_campus", code, "--name", "Two", "--host", "two.localhost"]
+    call_command(*create, "--host", "two.example.edu", "--origin", "https://two.example.edu")
+
+    call_command("create_campus", code.lower(), "--name", "Two", "--host", "two.example.edu", "--host", "two.localhost")
+    for given, differing in [
+        (create, "hosts"),
+        (["create_campus", "MALIMONO", "--name", "Other", "--host", "malimono.localhost"], "name"),
+        ([*create, "--host", "two.example.edu", "--timezone", "UTC"], "timezone"),
+        ([*create, "--host", "two.example.edu", "--origin", "https://x.example.edu"], "origins"),
+        ([*create, "--host", "two.example.edu", "--admin", "tita"], "admin"),
+    ]:
+        with pytest.raises(CommandError, match=f"campus_exists: .* another {differing}"):
+            call_command(*given)
+
+    with public_context():
+        assert Campus.objects.get(code="MALIMONO").name != "Other"
+
+
+def test_a_campus_in_provisioning_is_gone_on_with(cast: Cast, capsys) -> None:
+    code = f"RES{WORKER}"
+    with public_context():
+        create_campus(by=None, at=now(), code=code, name="Resumed", hosts=["res.localhost"], timezone="Asia/Manila")
+
+    call_command("create_campus", code, "--name", "Whatever", "--host", "res.localhost")
+
+    assert "6/6 ready" in capsys.readouterr().out
+
+
+def test_the_first_admin_s_password_comes_from_the_environment_where_nobody_can_be_asked(
+    cast: Cast, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody_there(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", nobody_there)
+    code = f"PWD{WORKER}"
+    create = ["create_campus", code, "--name", "Password", "--host", "pwd.localhost", "--admin", "tita"]
+
+    with pytest.raises(CommandError, match="EAS_ADMIN_PASSWORD"):
+        call_command(*create)
+    with pytest.raises(CommandError, match="EAS_ADMIN_PASSWORD"):
+        call_command("create_campus_admin", "malimono", "--username", "tita")
+    monkeypatch.setenv("EAS_ADMIN_PASSWORD", "a-long-enough-secret")
+    call_command(*create)
+    call_command(*create)
+
+    credentials = {"username": "tita", "password": "a-long-enough-secret"}
+    assert http.post("auth/login/", credentials, at="pwd.localhost").json()["user"]["role"] == "campus_admin"
+    assert http.post("auth/login/", credentials, at=cast.malimono).status_code == 401
+
+
+def test_a_campus_is_changed_by_command(cast: Cast) -> None:
+    code = f"UPD{WORKER}"
+    make_campus(code, "upd.localhost")
+
+    call_command(
+        "update_campus", code, "--name", "Updated", "--host", "new.localhost", "--host", "upd.localhost",
+        "--timezone", "Asia/Tokyo", "--origin", "https://app.example.edu",
+    )  # fmt: skip
+    changed = find_site("new.localhost")[1]
+    call_command("update_campus", code, "--origin", "")
+    emptied = find_site("upd.localhost")[1]
+
+    assert changed is not None
+    assert (changed.code, changed.name, changed.hosts) == (code, "Updated", ("new.localhost", "upd.localhost"))
+    assert (changed.zone.key, changed.origins) == ("Asia/Tokyo", {"https://app.example.edu"})
+    assert emptied is not None
+    assert (emptied.name, emptied.origins) == ("Updated", frozenset())
+    with public_context():
+        assert AuditEntry.objects.filter(action="campus.changed", target_id=changed.id).count() == 2
+        assert Campus.objects.get(code="MALIMONO").timezone == "Asia/Manila"
+    for wrong, said in [
+        ([], "Say what"),
+        (["--host", "malimono.localhost"], "host_taken"),
+        (["--timezone", "Mars/Base"], "invalid_campus"),
+        (["--origin", "https://x/y"], "invalid_campus: allowed_origins"),
+        (["--name", "a\u202eb"], "invalid_campus: name"),
+    ]:
+        with pytest.raises(CommandError, match=said):
+            call_command("update_campus", code, *wrong)

@@ -1,5 +1,7 @@
 """What the registry's commands share: finding a campus, and saying what went wrong in one line."""
 
+import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,3 +36,16 @@ def require_confirmation(campus: CampusEntry, typed: str | None, *, to: str) -> 
         typed = input(f"Type {campus.code} to {to}: ")
     if typed != campus.code:
         raise CommandError("Nothing was done: the code was not typed.")
+
+
+def ask_password(variable: str, *, prompt: str = "Password: ", may_ask: bool = True) -> str:
+    """Return the password from the environment variable, or what somebody at the terminal types."""
+    password = os.environ.get(variable, "")
+    if not password and may_ask:
+        try:
+            password = getpass.getpass(prompt)
+        except EOFError:  # nobody is there
+            password = ""
+    if not password:
+        raise CommandError(f"A password is needed: type it, or set {variable}.")
+    return password
