@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -44,6 +45,8 @@ def main(root: Path, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except SystemExit as error:
+        if supervisor.stopping.is_set():
+            return 130  # what failed was told to stop, as we were
         print(f"\nEAS could not start: {error}", file=sys.stderr)
         return 1
     finally:
@@ -56,11 +59,19 @@ def main(root: Path, arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="manage.py up", description=__doc__)
-    parser.add_argument("--port", type=int, default=8000, help="where the web server listens (8000, or the next free)")
+    parser.add_argument(
+        "--port", type=_port, default=8000, help="where the web server listens (8000, or the next free)"
+    )
     parser.add_argument("--no-demo", action="store_true", help="without the demo university")
     parser.add_argument("--reset", action="store_true", help="delete the embedded data first")
     parser.add_argument("--exit", action="store_true", help="come up, check, stop: for CI")
     return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 1 to 65535")
+    return int(text)
 
 
 def _run(root: Path, folder: Path, options: argparse.Namespace, supervisor: Supervisor) -> int:
@@ -79,9 +90,9 @@ def _run(root: Path, folder: Path, options: argparse.Namespace, supervisor: Supe
     }
     write_private(folder / "local.env", "".join(f"{name}={value}\n" for name, value in settings.items()))
     environment = child_environment({**settings, "DJANGO_SETTINGS_MODULE": "config.settings"})
-    _command(root, environment, "migrate_campuses")
+    _command(root, environment, "migrate_campuses", supervisor)
     if not options.no_demo:
-        _command(root, environment, "seed_demo")
+        _command(root, environment, "seed_demo", supervisor)
     for child in _processes(root, folder, environment, port):
         supervisor.start(child)
     _wait_until_healthy(supervisor, environment, port)
@@ -163,8 +174,8 @@ def _workers(environment: dict[str, str]) -> int:
         return 0
 
 
-def _command(root: Path, environment: dict[str, str], name: str) -> None:
-    """Run a management command, its output indented under its name."""
+def _command(root: Path, environment: dict[str, str], name: str, supervisor: Supervisor) -> None:
+    """Run a management command, its output indented under its name; end it when asked to stop."""
     say(f"{name} …")
     process = subprocess.Popen(
         [sys.executable, str(root / "manage.py"), name],
@@ -174,16 +185,28 @@ def _command(root: Path, environment: dict[str, str], name: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,  # Ctrl-C is ours to pass on: a command that gets it shows a traceback
     )
-    assert process.stdout is not None
-    for line in process.stdout:
-        print(f"         {line.rstrip()}", flush=True)
-    if process.wait():
+    output = threading.Thread(target=_show, args=(process.stdout,), daemon=True)
+    output.start()
+    while process.poll() is None and not supervisor.stopping.wait(0.05):
+        pass
+    if process.poll() is None:
+        process.terminate()  # what it has not committed is rolled back, and done with the next start
+        process.wait()
+        raise KeyboardInterrupt
+    output.join()
+    if process.returncode:
         raise SystemExit(f"manage.py {name} failed; its last lines are above.")
 
 
+def _show(lines: IO[str]) -> None:
+    for line in lines:
+        print(f"         {line.rstrip()}", flush=True)
+
+
 def _free_port(wanted: int) -> int:
-    for port in range(wanted, wanted + 100):
+    for port in range(wanted, min(wanted + 100, 65536)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -193,7 +216,7 @@ def _free_port(wanted: int) -> int:
         if port != wanted:
             say(f"port {wanted} is taken; using {port}")
         return port
-    raise SystemExit(f"no free port between {wanted} and {wanted + 99}")
+    raise SystemExit(f"no free port from {wanted} on")
 
 
 def _lock(folder: Path) -> IO[str]:
@@ -206,7 +229,12 @@ def _lock(folder: Path) -> IO[str]:
 
 
 def _reset(folder: Path) -> None:
-    for path in [*folder.glob("pg[0-9]*"), folder / "valkey", folder / "demo-logins.json", folder / "beat-schedule"]:
+    for path in [
+        *folder.glob("pg[0-9]*"),
+        folder / "valkey",
+        folder / "demo-logins.json",
+        *folder.glob("beat-schedule*"),
+    ]:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     say("the embedded data are deleted")
 
@@ -224,7 +252,10 @@ def _banner(port: int, logins: Path | None) -> str:
             if person["site"] == site[0]
         ]
     if not people:
-        lines.append(f"  Public site  http://localhost:{port}/api/v1/docs/")
+        lines += [
+            f"  Public site  http://localhost:{port}/api/v1/docs/",
+            "  Its first super admin:  python3 manage.py createsuperuser --username NAME --email ADDRESS",
+        ]
     lines += [
         "",
         f"  Where *.localhost is not known:  curl -H 'Host: {host}' http://{HOST}:{port}/api/v1/schema/",

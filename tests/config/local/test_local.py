@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from config.local.environment import load_local_environment, read_secrets, without_credentials, write_private
 from config.local.processes import Child, Supervisor
 from config.local.sockets import socket_folder
+from config.local.up import _banner, _command, _parse, _reset
 
 
 def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
@@ -124,3 +126,48 @@ def test_leftovers_of_a_killed_supervisor_are_ended_and_strangers_are_not(tmp_pa
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+def test_a_command_is_ended_when_asked_to_stop(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "manage.py").write_text(
+        "import os, sys, time; print(os.getpid(), os.getsid(0) == os.getpid(), flush=True)\n"
+        "if sys.argv[1] == 'slow': time.sleep(600)\n"
+        "sys.exit(sys.argv[1] == 'bad')\n"
+    )
+    supervisor = Supervisor(tmp_path / "run.json")
+
+    _command(tmp_path, dict(os.environ), "good", supervisor)
+    with pytest.raises(SystemExit, match="bad failed"):
+        _command(tmp_path, dict(os.environ), "bad", supervisor)
+    started = time.monotonic()
+    threading.Timer(1.0, supervisor.stopping.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        _command(tmp_path, dict(os.environ), "slow", supervisor)
+
+    printed = capfd.readouterr()
+    pids = [line.split() for line in printed.out.splitlines() if line.endswith(("True", "False"))]
+    assert time.monotonic() - started < 10
+    assert [own_session for _, own_session in pids] == ["True"] * 3
+    assert not psutil.pid_exists(int(pids[-1][0]))
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "-1", "x", "80.5"])
+def test_a_port_that_is_none_is_refused_by_name(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _parse([f"--port={port}"])
+    assert "argument --port" in capsys.readouterr().err
+
+
+def test_reset_takes_everything_that_a_start_makes_again(tmp_path: Path) -> None:
+    for name in ("beat-schedule.db", "beat-schedule.dat", "demo-logins.json", "secrets.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "pg18").mkdir()
+
+    _reset(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["secrets.json"]
+
+
+def test_without_a_demo_the_banner_says_how_to_begin() -> None:
+    assert "manage.py createsuperuser --username" in _banner(8000, None)
