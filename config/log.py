@@ -59,7 +59,7 @@ def _fields(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def lines_formatter(*, json_lines: bool = True) -> logging.Formatter:
     """Return what turns a record into one line. ``granian-log.json`` names it too, for lines before Django is there."""
-    shared = [
+    shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -256,6 +256,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "shared_apps.common.api.openapi.add_errors",
         "shared_apps.common.api.openapi.tell_defaults",
+        "shared_apps.common.api.openapi.write_markdown",
     ],
     "ENUM_NAME_OVERRIDES": {
         "EventStatus": "tenant_apps.events.rules.EventStatus",

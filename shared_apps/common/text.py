@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.deconstruct import deconstructible
 
-# Control and format characters, halves of surrogate pairs, line and paragraph separators: PostgreSQL refuses some, a line
-# break in a name ends up in logs and files that people open, and what cannot be seen makes two names look like one.
+# Control and format characters, halves of surrogate pairs, line and paragraph separators: PostgreSQL refuses some, a
+# line break in a name ends up in logs and files that people open, and what cannot be seen makes two names look alike.
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Zero-width joiner and non-joiner: some scripts, and emoji of several parts, cannot be written without them.
 _JOINERS: Final = "\u200c\u200d"

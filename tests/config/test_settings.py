@@ -1,6 +1,7 @@
 """Settings: every variable has a reason, unsafe ones are refused, and the docs say what the code does."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,8 @@ def test_openapi_has_no_warning(site: str, tmp_path, capsys) -> None:
     assert capsys.readouterr().err == ""
     text = (tmp_path / "schema.yaml").read_text()
     assert text.startswith("openapi: 3.1")
+    assert "``" not in text
+    assert not re.search(r"summary: .*`", text)
     assert (
         ("/events/attendance/mark_attendance/:" in text)
         == ("name: mine" in text)

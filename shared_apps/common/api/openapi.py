@@ -36,8 +36,8 @@ class Schema(AutoSchema):
         return [parts[0] if parts[0] == "auth" else "/".join(part for part in parts[:2] if not part.startswith("{"))]
 
     def get_summary(self) -> str:
-        """Return the first sentence of the action's docstring, for lists of operations."""
-        return self.get_description().split("\n", 1)[0].split(". ", 1)[0].rstrip(".")
+        """Return the first sentence of the description, for lists of operations, which show plain text."""
+        return self.get_description().split("\n", 1)[0].split(". ", 1)[0].rstrip(".").replace("`", "")
 
     def _get_filter_parameters(self) -> list[dict[str, Any]]:
         """Describe what ``answer_list`` narrows by: the view's filter set."""
@@ -71,6 +71,16 @@ _FILTER_TYPES: Final[tuple[tuple[type, dict[str, Any]], ...]] = (
     (django_filters.UUIDFilter, {"type": "string", "format": "uuid"}),
     (django_filters.NumberFilter, {"type": "integer"}),
 )
+
+
+def write_markdown(result: Any, generator: Any = None, request: Any = None, public: Any = None) -> Any:
+    """Turn docstrings' ``code`` into Markdown's `code` in every description (drf-spectacular hook)."""
+    pairs = result.items() if isinstance(result, dict) else enumerate(result) if isinstance(result, list) else ()
+    for name, value in pairs:
+        if name == "description" and isinstance(value, str):
+            result[name] = value.replace("``", "`")
+        write_markdown(value)
+    return result
 
 
 def add_errors(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:

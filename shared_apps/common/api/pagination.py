@@ -11,13 +11,13 @@ from rest_framework.pagination import CursorPagination, PageNumberPagination
 class _StrictSize:
     """A ``page_size`` that is none is a 400; one that is too large is the largest."""
 
-    page_size_query_param = "page_size"
-    max_page_size = 100
+    page_size_query_param: str | None = "page_size"
+    max_page_size: int | None = 100
 
     def get_page_size(self, request: Any) -> int | None:
-        text = request.query_params.get(self.page_size_query_param, "")
+        text = request.query_params.get("page_size", "")
         if text and not (text.isascii() and text.isdecimal() and text.strip("0")):
-            raise InvalidParameter({self.page_size_query_param: [ErrorDetail("Must be a number from 1.", "invalid")]})
+            raise InvalidParameter({"page_size": [ErrorDetail("Must be a number from 1.", "invalid")]})
         size: int | None = super().get_page_size(request)  # type: ignore[misc]
         return size
 

@@ -35,7 +35,5 @@ def test_booleans_in_every_spelling(cast: Cast, http: Http, value: str, count: i
 
 
 @pytest.mark.parametrize(("size", "rows"), [("1", 1), ("5", 5), ("100000", 6), ("", 6)])
-def test_pages_have_the_size_that_was_asked_for_up_to_the_largest(
-    cast: Cast, http: Http, size: str, rows: int
-) -> None:
+def test_pages_have_the_size_that_was_asked_for_up_to_the_largest(cast: Cast, http: Http, size: str, rows: int) -> None:
     assert len(http.get("accounts/users/", by=cast.malimono.admin, page_size=size).json()["results"]) == rows

@@ -20,7 +20,9 @@ def test_what_cannot_be_seen_is_refused(name: str) -> None:
     assert raised.value.code == "control_characters"
 
 
-@pytest.mark.parametrize("text", ["", "Niña Peñaflor", "José ₱ – “x”", "محمد", "नमस्ते", "می\u200cخواهم", "👩\u200d🎓", "山田"])
+@pytest.mark.parametrize(
+    "text", ["", "Niña Peñaflor", "José ₱ – “x”", "محمد", "नमस्ते", "می\u200cخواهم", "👩\u200d🎓", "山田"]
+)
 def test_what_can_be_read_is_taken(text: str) -> None:
     PRINTABLE(text)
     assert is_printable(text)
