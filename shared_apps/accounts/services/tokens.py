@@ -50,7 +50,7 @@ def sign_in(*, name: str, password: str, address: str, label: str, at: datetime,
     if known is not None:
         keys = {try_key("device", known): False}
     else:
-        keys = {try_key(folded, address): False, try_key(folded): True}
+        keys = {try_key("name", folded, address): False, try_key("name", folded): True}
     for key, anywhere in keys.items():
         if wait := count_try(key=key, anywhere=anywhere, at=at):
             raise TooManySignIns(wait=wait)

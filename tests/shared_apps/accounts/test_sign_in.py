@@ -12,7 +12,7 @@ from shared_apps.accounts.models import AccessToken, SignInTry, User
 from shared_apps.accounts.rules import FREE_TRIES, LONGEST_WAIT, LONGEST_WAIT_ANYWHERE, fold_name, wait_after
 from shared_apps.accounts.services.devices import VALID_FOR, issue_device, read_device
 from shared_apps.accounts.services.tokens import MOST_TOKENS, issue_token, sign_in
-from shared_apps.accounts.services.users import update_user
+from shared_apps.accounts.services.users import change_password, update_user
 from shared_apps.common.clock import now
 from tenants.context import owner_context, public_context
 from tests.cast import PASSWORD, Cast, Http, Site
@@ -278,6 +278,18 @@ def test_guessing_the_current_password_is_slowed_down_and_signing_in_is_not(cast
     assert signed_in.status_code == 200
     with time_machine.travel(now() + LONGEST_WAIT, tick=False):
         assert change(PASSWORD).status_code == 200
+
+
+def test_no_name_can_be_made_up_that_uses_somebody_s_tries(cast: Cast) -> None:
+    moment, student = datetime(2026, 5, 1, tzinfo=UTC), cast.malimono.student
+    with cast.malimono.here():
+        for name in ("ana\n10.0.0.1", f"password\n{student.id}", "name\nana\n10.0.0.1"):
+            for _ in range(2 * FREE_TRIES):
+                attempt(cast.malimono, moment, name=name, address="10.6.6.6")
+        signed_in = attempt(cast.malimono, moment, password=PASSWORD)
+        change_password(user=student.user, at=moment, current=PASSWORD, new="a-long-new-secret")
+
+    assert signed_in == "in"
 
 
 def test_throttled_sign_in_says_how_long_and_other_campuses_are_free(cast: Cast, http: Http) -> None:
