@@ -3,7 +3,7 @@
 import django_filters
 from django.db.models import F, QuerySet
 
-from shared_apps.common.api.filters import InstantFilter
+from shared_apps.common.api.filters import BooleanFilter, InstantFilter
 from shared_apps.federation.models import FederatedEvent, Visit
 from shared_apps.federation.rules import FederatedKind, FederatedStatus, VisitStatus
 from tenants.context import current_campus
@@ -39,7 +39,7 @@ class VisitFilter(django_filters.FilterSet):
     status = django_filters.ChoiceFilter(choices=VisitStatus.choices)
     after = InstantFilter(field_name="first_in_at", lookup_expr="gte")
     before = InstantFilter(field_name="first_in_at", lookup_expr="lt")
-    away = django_filters.BooleanFilter(method="only_away", label="Whether host and home differ")
+    away = BooleanFilter(method="only_away", label="Whether host and home differ")
     ordering = django_filters.OrderingFilter(fields=(("first_in_at", "first_in_at"), ("status", "status")))
 
     class Meta:

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
-from shared_apps.common.text import PRINTABLE
+from shared_apps.common.text import PRINTABLE, check_paragraphs
 from shared_apps.federation.models import (
     FederatedEvent,
     FederatedRegistration,
@@ -66,7 +66,9 @@ class CommonEventChangeSerializer(StrictSerializer):
     """What may be changed of a university-wide event; ``campuses`` are added to those that take part."""
 
     title = serializers.CharField(max_length=200, validators=[PRINTABLE])
-    description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
+    description = serializers.CharField(
+        max_length=10_000, required=False, allow_blank=True, validators=[check_paragraphs]
+    )
     venue = serializers.CharField(max_length=200, required=False, allow_blank=True, validators=[PRINTABLE])
     starts_at = InstantField()
     ends_at = InstantField()
