@@ -102,11 +102,25 @@ class Invitation(models.Model):
     campus_privileges: ClassVar = {
         "SELECT": (), "INSERT": (), "UPDATE": ("seats", "taken", "withdrawn_at", "updated_at"),
     }  # fmt: skip
-    # It carries its host: a policy that looked it up would run into that table's own policy, and that into this one.
+    # It carries its host: who reads the event is looked up here, so reading this may look up nothing. A guest takes and
+    # gives back seats while it is invited; how many there are, and whether it is, the host alone decides.
     row_policies: ClassVar = (
         RowPolicy("concerned_read", "SELECT", using=f"host = {ME} OR campus = {ME}"),
-        RowPolicy("host_inserts", "INSERT", check=f"host = {ME} AND campus <> {ME}"),
-        RowPolicy("concerned_update", "UPDATE", using=f"host = {ME} OR campus = {ME}"),
+        RowPolicy(
+            "host_inserts",
+            "INSERT",
+            check=f"host = {ME} AND campus <> {ME} AND EXISTS (SELECT 1 FROM public.federation_federatedevent e "
+            f"WHERE e.id = federation_invitation.event_id AND e.host = {ME})",
+        ),
+        RowPolicy("host_updates", "UPDATE", using=f"host = {ME}", check=f"host = {ME}"),
+        RowPolicy(
+            "guest_takes_seats",
+            "UPDATE",
+            using=f"campus = {ME} AND withdrawn_at IS NULL",
+            check=f"campus = {ME} AND withdrawn_at IS NULL AND seats IS NOT DISTINCT FROM ("
+            "SELECT i.seats FROM public.federation_invitation i WHERE i.event_id = federation_invitation.event_id "
+            "AND i.campus = federation_invitation.campus)",
+        ),
     )
 
     pk = models.CompositePrimaryKey("event_id", "campus")
@@ -140,7 +154,13 @@ class FederatedRegistration(models.Model):
     campus_privileges: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ("state", "requested_at", "updated_at")}
     row_policies: ClassVar = (
         RowPolicy("concerned_read", "SELECT", using=_MINE),
-        RowPolicy("concerned_insert", "INSERT", check=_MINE),
+        RowPolicy(
+            "concerned_insert",
+            "INSERT",
+            check=f"{_MINE} AND EXISTS (SELECT 1 FROM public.federation_invitation i "
+            "WHERE i.event_id = federation_federatedregistration.event_id AND i.withdrawn_at IS NULL "
+            "AND i.campus = federation_federatedregistration.home AND i.host = federation_federatedregistration.host)",
+        ),
         RowPolicy("concerned_update", "UPDATE", using=_MINE),
     )
 
@@ -185,12 +205,12 @@ class Visit(models.Model):
     }
     row_policies: ClassVar = (
         RowPolicy("concerned_read", "SELECT", using=_MINE),
-        # At an event of its own only: a visit elsewhere would keep the true host from counting the person.
+        # Else any campus could take a person's one place in the ledger at an event that it knows by its id.
         RowPolicy(
             "host_inserts",
             "INSERT",
-            check=f"host = {ME} AND EXISTS (SELECT 1 FROM public.federation_federatedevent f "
-            f"WHERE f.id = event_id AND (f.host = {ME} OR {ME} = ANY(f.participants)))",
+            check=f"host = {ME} AND EXISTS (SELECT 1 FROM public.federation_federatedevent e "
+            f"WHERE e.id = federation_visit.event_id AND (e.host = {ME} OR {ME} = ANY(e.participants)))",
         ),
         RowPolicy("host_updates", "UPDATE", using=f"host = {ME}", check=f"host = {ME}"),
     )
@@ -242,7 +262,13 @@ class VisitChange(models.Model):
     campus_privileges: ClassVar = {"SELECT": (), "INSERT": ()}
     row_policies: ClassVar = (
         RowPolicy("concerned_read", "SELECT", using=_MINE),
-        RowPolicy("host_inserts", "INSERT", check=f"host = {ME}"),
+        RowPolicy(
+            "host_inserts",
+            "INSERT",
+            check=f"host = {ME} AND EXISTS (SELECT 1 FROM public.federation_visit v "
+            "WHERE v.event_id = federation_visitchange.event_id AND v.id = federation_visitchange.visit_id "
+            f"AND v.host = {ME} AND v.home = federation_visitchange.home)",
+        ),
     )
 
     pk = models.CompositePrimaryKey("event_id", "id")
