@@ -53,6 +53,7 @@ class VisitorFacts:
 
     id: UUID | None
     display_name: str | None
+    needs_place: bool
     has_place: bool
     admission: Admission
 
@@ -137,15 +138,15 @@ def find_visitor_scan_facts(
         facts, rest = _facts(cursor.fetchone())
     visitor_id, name, kind, status, participates, has_invitation, seats, taken, place, revoked_through = rest
     is_open = status == FederatedStatus.PUBLISHED
-    has_place = kind == FederatedKind.UNIVERSITY or place == RegistrationState.REGISTERED
+    needs_place, has_place = kind != FederatedKind.UNIVERSITY, place == RegistrationState.REGISTERED
     admission = Admission(
         home_archived=is_home_archived,
         invited=is_open
         and is_invited(kind=kind, home_participates=bool(participates), has_invitation=bool(has_invitation)),
         revoked_through=revoked_through,
-        has_seat=has_place or has_free_seat(seats=seats, taken=taken),
+        has_seat=not needs_place or has_place or has_free_seat(seats=seats, taken=taken),
     )
-    return replace(facts, person=None, visitor=VisitorFacts(visitor_id, name, has_place, admission))
+    return replace(facts, person=None, visitor=VisitorFacts(visitor_id, name, needs_place, has_place, admission))
 
 
 def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:

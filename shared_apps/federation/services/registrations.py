@@ -61,13 +61,15 @@ def register(*, by: User, at: datetime, event_id: UUID) -> tuple[FederatedRegist
 def withdraw(*, by: User, at: datetime, event_id: UUID) -> FederatedRegistration:
     """Give a place back; the next of the campus who waits gets it in the same transaction.
 
-    Locks: the campus's invitation. Raises: RegistrationNotFound, AlreadyAttended.
+    Locks: the campus's invitation, then the place: a door that has just let the person in is waited for, and seen.
+    Raises: RegistrationNotFound, AlreadyAttended.
     """
     try:
         invitation = _lock_invitation(event_id)
     except FederatedEventNotFound:
         raise RegistrationNotFound from None
-    found = FederatedRegistration.objects.filter(event_id=event_id, person_id=by.person_id).first()
+    places = FederatedRegistration.objects.select_for_update(no_key=True)
+    found = places.filter(event_id=event_id, person_id=by.person_id).first()
     if found is None:
         raise RegistrationNotFound
     if found.state == RegistrationState.WITHDRAWN:

@@ -26,6 +26,17 @@ class Credit:
     last_out_at: datetime | None
 
 
+def lock_visit(*, event_id: UUID, person_id: UUID) -> Visit | None:
+    """Return the person's visit here, None where there is none that counts; nobody else changes it meanwhile.
+
+    Before asking which attendance is left: doors and corrections of other sessions then are on one side of this or on
+    the other.
+    """
+    visits = Visit.objects.select_for_update(no_key=True)
+    mine = visits.filter(event_id=event_id, person_id=person_id, host=current_campus().code)
+    return mine.exclude(status=VisitStatus.VOID).first()
+
+
 def correct_visit(*, event_id: UUID, person_id: UUID, credit: Credit | None, reason: str, at: datetime) -> Visit | None:
     """Make the person's visit here stand for ``credit``, None making it void; return it, None where there is none.
 
@@ -33,12 +44,7 @@ def correct_visit(*, event_id: UUID, person_id: UUID, credit: Credit | None, rea
 
     Locks: the visit.
     """
-    visits = Visit.objects.select_for_update(no_key=True)
-    visit = (
-        visits.filter(event_id=event_id, person_id=person_id, host=current_campus().code)
-        .exclude(status=VisitStatus.VOID)
-        .first()
-    )
+    visit = lock_visit(event_id=event_id, person_id=person_id)
     if visit is None:
         return None
     if credit is not None and (credit.attendance_id, credit.status) == (visit.attendance_id, visit.status):

@@ -8,7 +8,7 @@ from django.db import transaction
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
 from shared_apps.audit.services import record_action
-from shared_apps.federation.services.visits import Credit, correct_visit
+from shared_apps.federation.services.visits import Credit, correct_visit, lock_visit
 from tenant_apps.attendance.errors import AlreadyVoid, AttendanceNotFound, NotYourEvent
 from tenant_apps.attendance.models import Attendance, Correction
 from tenant_apps.attendance.rules import AttendanceStatus
@@ -18,7 +18,7 @@ from tenant_apps.attendance.rules import AttendanceStatus
 def undo_attendance(*, by: User, at: datetime, attendance_id: UUID, reason: str) -> Attendance:
     """Make an attendance void. Nothing is deleted: the scans stay, and a later scan may revive it.
 
-    Locks: the attendance. Raises: AttendanceNotFound, NotYourEvent, AlreadyVoid.
+    Locks: the attendance, then the visit. Raises: AttendanceNotFound, NotYourEvent, AlreadyVoid.
     """
     rows = Attendance.objects.select_for_update(no_key=True, of=("self",)).select_related(
         "event", "session", "user", "visitor"
@@ -54,6 +54,8 @@ def _follow_ledger(attendance: Attendance, *, reason: str, at: datetime) -> None
     event_id = attendance.event.federated_event_id
     if event_id is None:
         return
+    person_id = attendance.person.person_id
+    lock_visit(event_id=event_id, person_id=person_id)
     left = (
         Attendance.objects.filter(event=attendance.event, user=attendance.user_id, visitor=attendance.visitor_id)
         .exclude(status=AttendanceStatus.VOID)
@@ -65,4 +67,4 @@ def _follow_ledger(attendance: Attendance, *, reason: str, at: datetime) -> None
         attendance_id=left.pk, session_id=left.session_id, session_name=left.session.name, status=left.status,
         first_in_at=left.first_in_at, last_out_at=left.last_out_at,
     )  # fmt: skip
-    correct_visit(event_id=event_id, person_id=attendance.person.person_id, credit=credit or None, reason=reason, at=at)
+    correct_visit(event_id=event_id, person_id=person_id, credit=credit or None, reason=reason, at=at)

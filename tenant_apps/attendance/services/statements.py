@@ -20,6 +20,8 @@ WITH_ATTENDANCE: Final = SCAN.format(
     answer="jsonb_set(%(answer)s::jsonb, '{attendance,id}', to_jsonb(a.id::text))",
     source="FROM a",
 )
+# The foreign key locks the event anyway; here it is locked before it is looked at, so that an event which is just being
+# opened to other campuses is waited for.
 CHECK_IN: Final = """
     INSERT INTO attendance_attendance (id, event_id, session_id, {column}, status, first_in_at, first_scan_id, method,
                                        operator_id, created_at, updated_at)
@@ -27,7 +29,9 @@ CHECK_IN: Final = """
            %(received_at)s, %(received_at)s
       FROM events_event e JOIN events_session s ON s.event_id = e.id {also}
      WHERE e.id = %(event_id)s AND e.status = 'published'
+       AND e.federated_event_id IS NOT DISTINCT FROM %(federated_event_id)s
        AND s.id = %(session_id)s AND %(effective_at)s BETWEEN s.opens_at AND s.closes_at
+       FOR KEY SHARE OF e
     ON CONFLICT (session_id, {column}) DO UPDATE
        SET status = EXCLUDED.status, first_in_at = EXCLUDED.first_in_at, last_out_at = NULL,
            first_scan_id = EXCLUDED.first_scan_id, method = EXCLUDED.method, operator_id = EXCLUDED.operator_id,
@@ -64,6 +68,12 @@ TAKE_PLACE: Final = """
      WHERE federation_federatedregistration.state <> 'registered'
     RETURNING person_id
 """
+# Locked, so that the place is not given back before this commits; whoever gives it back then meets the visit.
+KEEP_PLACE: Final = """
+    SELECT person_id FROM public.federation_federatedregistration
+     WHERE event_id = %(federated_event_id)s AND person_id = %(person_id)s AND state = 'registered'
+       FOR SHARE
+"""
 MEET_VISITOR: Final = """
     INSERT INTO attendance_visitor (id, home, person_id, created_at)
     SELECT %(visitor_id)s, %(home)s, %(person_id)s, %(received_at)s {source}
@@ -87,9 +97,14 @@ FOLLOW_CREDIT: Final = """
       FROM a WHERE v.event_id = %(federated_event_id)s AND v.attendance_id = a.id AND v.status <> 'void'
     RETURNING v.id
 """
+# A visit that stands for another session's attendance will do; locked, so that an undo of that one sees this one.
 IS_CREDITED: Final = """
     (SELECT answer FROM s),
     EXISTS (SELECT 1 FROM v) OR EXISTS (
         SELECT 1 FROM public.federation_visit
-         WHERE event_id = %(federated_event_id)s AND person_id = %(person_id)s AND host = %(host)s AND status <> 'void')
+         WHERE event_id = %(federated_event_id)s AND person_id = %(person_id)s AND host = %(host)s AND status <> 'void'
+               {and_not_this_one}
+           FOR NO KEY UPDATE)
 """
+IS_BEGUN: Final = IS_CREDITED.format(and_not_this_one="")
+IS_FOLLOWED: Final = IS_CREDITED.format(and_not_this_one="AND attendance_id <> (SELECT id FROM a)")

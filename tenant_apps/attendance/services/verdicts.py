@@ -20,7 +20,9 @@ from tenant_apps.attendance.services.statements import (
     CHECK_IN_VISITOR,
     CREDIT,
     FOLLOW_CREDIT,
-    IS_CREDITED,
+    IS_BEGUN,
+    IS_FOLLOWED,
+    KEEP_PLACE,
     MEET_VISITOR,
     STORE_SCAN,
     TAKE_PLACE,
@@ -123,7 +125,6 @@ class Verdict:
 
     def _run_federated(self, attend: str, values: dict[str, Any], *, begins: bool) -> dict[str, Any]:
         values |= {
-            "federated_event_id": self.event.federated_event_id,
             "host": current_campus().code,
             "home": (self.home or current_campus()).code,
             "person_id": self.person_id,
@@ -133,18 +134,19 @@ class Verdict:
         parts = [("a", attend), ("v", CREDIT if begins else FOLLOW_CREDIT), ("s", WITH_ATTENDANCE)]
         visitor = self.facts.visitor
         if visitor and begins:
-            seated = [] if visitor.has_place else [("seat", TAKE_SEAT), ("place", TAKE_PLACE)]
-            meet = MEET_VISITOR.format(source="" if visitor.has_place else "FROM seat")
-            parts = [*seated, ("w", meet), *parts]
-        statement = f"WITH {', '.join(f'{name} AS ({part})' for name, part in parts)} SELECT {IS_CREDITED}"
+            placed = [("place", KEEP_PLACE)] if visitor.has_place else [("seat", TAKE_SEAT), ("place", TAKE_PLACE)]
+            meet = MEET_VISITOR.format(source="FROM place" if visitor.needs_place else "")
+            parts = [*(placed if visitor.needs_place else []), ("w", meet), *parts]
+        is_credited = IS_BEGUN if begins else IS_FOLLOWED
+        statement = f"WITH {', '.join(f'{name} AS ({part})' for name, part in parts)} SELECT {is_credited}"
         # The parts stand or fall together: a seat is not kept by somebody who was not let in.
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute(statement, values)
-                answer, is_credited = cursor.fetchone()
+                answer, counts_here = cursor.fetchone()
             if answer is None:
                 raise Overtaken
-            if not is_credited:
+            if not counts_here:
                 raise CountedElsewhere
             if visitor and visitor.display_name is None and self.home:
                 add_message(
@@ -162,6 +164,7 @@ class Verdict:
             "scan_id": self.scan.scan_id,
             "fingerprint": self.fingerprint,
             "event_id": self.scan.event_id,
+            "federated_event_id": self.event.federated_event_id,
             "session_id": decision.window.id if decision.window else None,
             "user_id": person.known.id if person else None,
             "visitor_home": self.home.code if self.home else "",

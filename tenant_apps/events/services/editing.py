@@ -226,6 +226,8 @@ def _share(event: Event, *, at: datetime) -> None:
     if not event.is_multi_campus and event.federated_event_id is None:
         return
     if event.federated_event_id is None:
+        # Doors that are writing are waited for and then seen; those that come later wait, and see the event opened.
+        Event.objects.select_for_update(of=("self",)).get(pk=event.pk)
         if event.attendances.exists():  # of the app above, by the name of the relation
             raise EventHasAttendance
         event.federated_event_id = event.pk
