@@ -56,7 +56,7 @@ class DifferenceKind(models.TextChoices):
     UNCREDITED = "uncredited", "Presence that the ledger does not have: it is credited."
     COUNTED_ELSEWHERE = "counted_elsewhere", "Presence of somebody whom another campus counts: it becomes void."
     MISSING_ATTENDANCE = "missing_attendance", "A visit whose attendance the host has lost: it is made again."
-    STATUS = "status", "A visit and its attendance differ in status: the attendance follows."
+    STATUS = "status", "A visit and its attendance differ in status or times: the attendance follows."
     EVENT = "event", "The host's event is not what was shared, or gone: it follows."
     SEATS = "seats", "More or fewer seats are taken than places registered: they are counted again."
 

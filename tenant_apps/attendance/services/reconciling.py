@@ -15,14 +15,14 @@ from django.db import connection, transaction
 
 from shared_apps.accounts.models import User
 from shared_apps.federation.models import Visit
-from shared_apps.federation.rules import DifferenceKind
+from shared_apps.federation.rules import DifferenceKind, FederatedKind, VisitStatus
 from shared_apps.federation.selectors import list_federated_events
 from shared_apps.federation.services.hosting import recount_seats
 from shared_apps.federation.services.reconciliations import Difference
 from tenant_apps.attendance.models import Attendance, Correction, Visitor
 from tenant_apps.attendance.rules import AttendanceStatus, Method
 from tenant_apps.events.models import Event
-from tenant_apps.events.services.following import ensure_session, follow_shared_event
+from tenant_apps.events.services.following import ensure_session, follow_shared_event, refollow_common_event
 from tenants.context import campus_context, current_campus
 from tenants.models import CampusState
 from tenants.registry import list_campuses
@@ -40,13 +40,17 @@ _DIFFERENCES: Final = """
          WHERE a.status <> 'void'
          ORDER BY e.federated_event_id, person_id, a.first_in_at, a.id
     ), credited AS (
-        SELECT v.event_id, v.person_id, v.id, v.attendance_id, v.status, a.status AS attendance_status
+        SELECT v.event_id, v.person_id, v.id, v.attendance_id, v.status, a.status AS attendance_status,
+               (a.status, a.first_in_at, a.last_out_at) IS NOT DISTINCT FROM (v.status, v.first_in_at, v.last_out_at)
+               AS agrees
           FROM public.federation_visit v LEFT JOIN attendance_attendance a ON a.id = v.attendance_id
          WHERE v.host = %s AND v.status <> 'void'
     )
-    SELECT coalesce(p.event_id, c.event_id), coalesce(p.person_id, c.person_id), p.id, c.id, c.attendance_status
+    SELECT coalesce(p.event_id, c.event_id), coalesce(p.person_id, c.person_id), p.id, c.id, c.attendance_status,
+           EXISTS (SELECT 1 FROM public.federation_visit u WHERE u.event_id = p.event_id AND u.person_id = p.person_id
+                      AND u.host = %s AND u.status = 'void')
       FROM present p FULL JOIN credited c ON c.event_id = p.event_id AND c.person_id = p.person_id
-     WHERE p.id IS NULL OR c.id IS NULL OR c.attendance_status IS DISTINCT FROM c.status
+     WHERE p.id IS NULL OR c.id IS NULL OR NOT c.agrees
      ORDER BY 1, 2
 """
 _CREDIT: Final = """
@@ -89,23 +93,32 @@ def reconcile_host(*, at: datetime, repair: bool) -> list[Difference]:
     me = current_campus().code
     found = []
     for shared in list_federated_events().filter(host=me):
-        if follow_shared_event(shared=shared, at=at, repair=repair):
-            found.append(Difference(host=me, kind=DifferenceKind.EVENT, event=shared.pk, repaired=repair))
         if recount_seats(event_id=shared.pk, at=at, repair=repair):
             found.append(Difference(host=me, kind=DifferenceKind.SEATS, event=shared.pk, repaired=repair))
+        if follow_shared_event(shared=shared, at=at, repair=repair):
+            found.append(Difference(host=me, kind=DifferenceKind.EVENT, event=shared.pk, repaired=repair))
+    for shared in list_federated_events().filter(kind=FederatedKind.UNIVERSITY, participants__contains=[me]):
+        visits = Visit.objects.filter(event_id=shared.pk, host=me).exclude(status=VisitStatus.VOID)
+        if refollow_common_event(shared=shared, was_held=visits.exists(), at=at, repair=repair):
+            found.append(Difference(host=me, kind=DifferenceKind.EVENT, event=shared.pk, repaired=repair))
     with connection.cursor() as cursor:
-        cursor.execute(_DIFFERENCES, [me])
+        cursor.execute(_DIFFERENCES, [me, me])
         rows = cursor.fetchall()
-    for event_id, person_id, attendance_id, visit_id, attendance_status in rows:
+    for event_id, person_id, attendance_id, visit_id, attendance_status, was_undone in rows:
         if visit_id is None:
-            kind = DifferenceKind.UNCREDITED
+            kind = DifferenceKind.STATUS if was_undone else DifferenceKind.UNCREDITED
         elif attendance_status in {None, AttendanceStatus.VOID}:
             kind = DifferenceKind.MISSING_ATTENDANCE
         else:
             kind = DifferenceKind.STATUS
         one = Difference(host=me, kind=kind, event=event_id, person_id=person_id)
         if repair:
-            one = _credit(one, attendance_id, at=at) if visit_id is None else _restore(one, visit_id, at=at)
+            if visit_id is not None:
+                one = _restore(one, visit_id, at=at)
+            elif was_undone:
+                one = _undo_again(one, at=at)
+            else:
+                one = _credit(one, attendance_id, at=at)
         found.append(one)
     return found
 
@@ -117,9 +130,15 @@ def _credit(one: Difference, attendance_id: UUID, *, at: datetime) -> Difference
         cursor.execute(_CREDIT, {"host": one.host, "at": at, "attendance_id": attendance_id})
         if cursor.rowcount == 1:
             return replace(one, repaired=True)
+    return replace(_undo_again(one, at=at), kind=DifferenceKind.COUNTED_ELSEWHERE)
+
+
+@transaction.atomic
+def _undo_again(one: Difference, *, at: datetime) -> Difference:
+    """Make presence void of which the ledger's last word is that it does not count: the host forgot, not the ledger."""
     for attendance in _attendances_of(one.event, cast(UUID, one.person_id)):
         _set_status(attendance, AttendanceStatus.VOID, at=at)
-    return replace(one, kind=DifferenceKind.COUNTED_ELSEWHERE, repaired=True)
+    return replace(one, repaired=True)
 
 
 @transaction.atomic
@@ -128,7 +147,7 @@ def _restore(one: Difference, visit_id: UUID, *, at: datetime) -> Difference:
     visit = Visit.objects.get(event_id=one.event, id=visit_id)
     attendance = Attendance.objects.select_for_update(no_key=True).filter(pk=visit.attendance_id).first()
     if attendance is not None:
-        _set_status(attendance, AttendanceStatus(visit.status), at=at)
+        _follow_visit(attendance, visit, at=at)
         return replace(one, repaired=True)
     event = Event.objects.filter(federated_event_id=one.event).first()
     if event is None:
@@ -147,7 +166,7 @@ def _restore(one: Difference, visit_id: UUID, *, at: datetime) -> Difference:
     )
     if again is not None:  # scanned once more after the restore: the visit stands for that one
         Visit.objects.filter(event_id=one.event, id=visit.id).update(attendance_id=again.pk, updated_at=at)
-        _set_status(again, AttendanceStatus(visit.status), at=at)
+        _follow_visit(again, visit, at=at)
         return replace(one, repaired=True)
     Attendance.objects.create(
         id=visit.attendance_id, event=event, session=session, user=user, visitor=visitor, status=visit.status,
@@ -164,6 +183,12 @@ def _attendances_of(event_id: UUID, person_id: UUID) -> list[Attendance]:
         .exclude(status=AttendanceStatus.VOID)
     )
     return [*rows.filter(user__person_id=person_id), *rows.filter(visitor__person_id=person_id)]
+
+
+def _follow_visit(attendance: Attendance, visit: Visit, *, at: datetime) -> None:
+    _set_status(attendance, AttendanceStatus(visit.status), at=at)
+    attendance.first_in_at, attendance.last_out_at, attendance.updated_at = visit.first_in_at, visit.last_out_at, at
+    attendance.save(update_fields=["first_in_at", "last_out_at", "updated_at"])
 
 
 def _set_status(attendance: Attendance, status: AttendanceStatus, *, at: datetime) -> None:
