@@ -32,7 +32,8 @@ from shared_apps.federation.services.registrations import register
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules import Direction, Method
 from tenant_apps.attendance.services.corrections import undo_attendance
-from tenant_apps.attendance.services.recording import ScanRequest, record_scan
+from tenant_apps.attendance.services.recording import record_scan
+from tenant_apps.attendance.services.verdicts import ScanRequest
 from tenant_apps.events.services.editing import update_event
 from tenants.context import owner_context, public_context
 from tests.cast import Cast, Person, Site

@@ -19,9 +19,10 @@ from shared_apps.federation.services import registrations
 from shared_apps.federation.services.registrations import register, withdraw
 from tenant_apps.attendance.models import Attendance, Scan, Visitor
 from tenant_apps.attendance.rules import Method
-from tenant_apps.attendance.services import recording
+from tenant_apps.attendance.services import recording, verdicts
 from tenant_apps.attendance.services.corrections import undo_attendance
-from tenant_apps.attendance.services.recording import ScanAnswer, ScanRequest, record_scan
+from tenant_apps.attendance.services.recording import record_scan
+from tenant_apps.attendance.services.verdicts import ScanAnswer, ScanRequest
 from tenant_apps.events.errors import EventHasAttendance
 from tenant_apps.events.services.editing import cancel_event, update_event
 from tenants.context import public_context
@@ -413,7 +414,7 @@ def test_a_scan_in_another_session_while_the_first_is_undone_stays_counted(
     attendance_id = scan(site, event.pk, text, session_id=first).body["attendance"]["id"]
     # The scan stops when its statement has run and before it commits, until the undo is done or waits for it.
     written, go_on = threading.Event(), threading.Event()
-    real = recording.transaction.atomic
+    real = verdicts.transaction.atomic
 
     class Slow:
         @staticmethod
@@ -430,7 +431,7 @@ def test_a_scan_in_another_session_while_the_first_is_undone_stays_counted(
             block.__class__ = Block
             return block
 
-    monkeypatch.setattr(recording, "transaction", Slow)
+    monkeypatch.setattr(verdicts, "transaction", Slow)
     statuses = []
 
     def undo_or_scan(number: int) -> None:

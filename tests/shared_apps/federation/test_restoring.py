@@ -18,7 +18,8 @@ from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules import Direction, Method
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.reconciling import reconcile_host
-from tenant_apps.attendance.services.recording import ScanRequest, record_scan
+from tenant_apps.attendance.services.recording import record_scan
+from tenant_apps.attendance.services.verdicts import ScanRequest
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.services.editing import (
     add_session,
