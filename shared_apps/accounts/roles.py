@@ -28,6 +28,7 @@ class Can(models.TextChoices):
     ANYONE = "anyone", "Without signing in: sign in, read the API's description"
     USE_OWN_ACCOUNT = "use_own_account", "Read and edit one's own account, tokens and password"
     CARRY_PASS = "carry_pass", "Have a pass of one's own"
+    REPLACE_PASS = "replace_pass", "Replace a pass (others than campus admins: their own)"
     READ_PERSON = "read_person", "Read a person (students and scanners: themselves)"
     EDIT_PROFILE = "edit_profile", "Change a profile (others than campus admins: their own telephone number)"
     READ_CAMPUS = "read_campus", "Read the campus one is at"
@@ -53,6 +54,7 @@ _STAFF = frozenset(STAFF_ROLES)
 PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.USE_OWN_ACCOUNT: _EVERYBODY | {Role.SUPER_ADMIN},
     Can.CARRY_PASS: _EVERYBODY - {Role.SCANNER},
+    Can.REPLACE_PASS: _EVERYBODY - {Role.SCANNER},
     Can.READ_PERSON: _EVERYBODY,
     Can.EDIT_PROFILE: _EVERYBODY,
     Can.READ_CAMPUS: _EVERYBODY,

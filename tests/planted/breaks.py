@@ -28,6 +28,7 @@ CONTEXT = "tests/tenants/test_context.py"
 SIGN_IN = "tests/shared_apps/accounts/test_sign_in.py"
 ACTING = "tests/shared_apps/campuses/test_acting.py"
 MARK = "tests/tenant_apps/attendance/test_mark_attendance.py"
+REVOCATION = "tests/shared_apps/federation/test_revocation.py"
 
 BREAKS = (
     Break(
@@ -195,6 +196,20 @@ BREAKS = (
         "claim.serial is not None and claim.serial != person.pass_serial",
         "False",
         ("tests/tenant_apps/attendance/test_rules.py",),
+    ),
+    Break(
+        "a revoked pass is accepted at another campus",
+        "tenant_apps/attendance/rules.py",
+        "claim.serial <= admission.revoked_through",
+        "False",
+        (REVOCATION,),
+    ),
+    Break(
+        "deactivating somebody is not said to other campuses",
+        "shared_apps/accounts/services/users.py",
+        '    if "is_active" in changed:\n        revoke_passes',
+        "    if False:\n        revoke_passes",
+        (REVOCATION,),
     ),
     Break(
         "check, then save: no unique (session, person), and nobody who minds",

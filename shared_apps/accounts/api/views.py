@@ -25,7 +25,7 @@ from shared_apps.accounts.errors import UserNotFound
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Can, may
 from shared_apps.accounts.selectors import get_person, list_people, list_profiles, list_tokens
-from shared_apps.accounts.services import tokens, users
+from shared_apps.accounts.services import passes, tokens, users
 from shared_apps.common.api.lists import answer_list
 from shared_apps.common.clock import now
 from shared_apps.common.network import client_address
@@ -152,6 +152,7 @@ class UserViewSet(ViewSet):
         "retrieve": Can.READ_PERSON,
         "create": Can.MANAGE_PEOPLE,
         "partial_update": Can.MANAGE_PEOPLE,
+        "replace_pass": Can.REPLACE_PASS,
     }
 
     @extend_schema(responses=UserSerializer(many=True))
@@ -187,6 +188,16 @@ class UserViewSet(ViewSet):
         body = UserWriteSerializer(data=request.data, partial=True, context={"request": request})
         body.is_valid(raise_exception=True)
         users.update_user(by=actor(request), at=now(), user_id=pk, changes=body.validated_data)
+        return _answer_person(request, pk)
+
+    @extend_schema(request=None, responses=UserSerializer)
+    @action(detail=True, methods=["post"], url_path="replace-pass")
+    def replace_pass(self, request: Request, pk: UUID) -> Response:
+        """Replace a lost pass: one's own, or as campus admin anybody's. Earlier ones are refused everywhere."""
+        me = actor(request)
+        if pk != me.pk and not may(me.role, Can.MANAGE_PEOPLE):
+            raise UserNotFound
+        passes.replace_pass(by=me, at=now(), user_id=pk)
         return _answer_person(request, pk)
 
 

@@ -18,6 +18,7 @@ from shared_apps.accounts.errors import ImportNotFound
 from shared_apps.accounts.models import AccessToken, ImportState, Profile, RosterImport, SignInName, User
 from shared_apps.accounts.roles import Role
 from shared_apps.accounts.rules import fold_name, sign_in_names
+from shared_apps.accounts.services.passes import revoke_passes
 from shared_apps.accounts.services.roster_files import read_roster
 from shared_apps.accounts.services.users import NAME_FIELDS, PROFILE_FIELDS
 from shared_apps.audit.services import Actor, record_action
@@ -178,6 +179,7 @@ class _Chunk:
         self.changed_profiles: list[Profile] = []
         self.renamed: list[User] = []
         self.signed_out: list[UUID] = []
+        self.opened_or_closed: list[User] = []
 
     def run(self, rows: Sequence[Row]) -> _Outcome:
         self._look_up(rows)
@@ -251,6 +253,8 @@ class _Chunk:
             self.renamed.append(person)
         if changed & {"role", "is_active"}:
             self.signed_out.append(person.pk)
+        if "is_active" in changed:
+            self.opened_or_closed.append(person)
         self.outcome.add(line, "updated", detail=", ".join(sorted(changed | changed_profile)))
 
     def _claim_names(self, user: User) -> None:
@@ -265,6 +269,8 @@ class _Chunk:
         User.objects.bulk_create([user for user, _ in self.new])
         Profile.objects.bulk_create([profile for _, profile in self.new])
         User.objects.bulk_update(self.changed_users, _USER_FIELDS)
+        revoke_passes(self.opened_or_closed, at=self.at)
+        User.objects.bulk_update([person for person in self.opened_or_closed if person.is_active], ["pass_serial"])
         for profile in self.changed_profiles:
             profile.updated_at = self.at
         Profile.objects.bulk_update(self.changed_profiles, [*PROFILE_FIELDS, "updated_at"])

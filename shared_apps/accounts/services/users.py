@@ -20,6 +20,7 @@ from shared_apps.accounts.errors import (
 from shared_apps.accounts.models import AccessToken, Profile, SignInName, User
 from shared_apps.accounts.roles import CAMPUS_ROLES, Role
 from shared_apps.accounts.rules import fold_name, sign_in_names
+from shared_apps.accounts.services.passes import revoke_passes
 from shared_apps.accounts.services.tries import count_try, forget_tries, try_key
 from shared_apps.audit.services import Actor, record_action
 from tenants.context import find_current_campus
@@ -78,7 +79,7 @@ def create_user(
 def update_user(*, by: Actor, at: datetime, user_id: UUID, changes: dict[str, Any]) -> User:
     """Change a person. ``changes`` holds User and Profile fields by name; ``password`` sets a new one.
 
-    A changed role, password or status ends every token of the person.
+    A changed role, password or status ends every token of the person, a changed status also every pass.
 
     Locks: the user's row; where an administrator loses the role, those of all administrators.
     Raises: UserNotFound, RoleNotHere, WeakPassword, NameTaken, LastAdmin.
@@ -98,6 +99,8 @@ def update_user(*, by: Actor, at: datetime, user_id: UUID, changes: dict[str, An
     changed = {name for name, old in before.items() if getattr(user, name) != old}
     if changed & {"role", "is_active"}:
         _refuse_losing_last_admin(user, before)
+    if "is_active" in changed:
+        revoke_passes([user], at=at)
     if password is not None:
         _set_password(user, password)
         changed.add("password")
