@@ -151,7 +151,11 @@ class FederatedRegistration(models.Model):
     """A visitor's place, or waiting place, at a hosted event. Walk-ins get theirs at the door."""
 
     privileges: ClassVar = ("SELECT",)
-    campus_privileges: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ("state", "requested_at", "updated_at")}
+    campus_privileges: ClassVar = {
+        "SELECT": (),
+        "INSERT": (),
+        "UPDATE": ("home", "state", "requested_at", "updated_at"),
+    }
     row_policies: ClassVar = (
         RowPolicy("concerned_read", "SELECT", using=_MINE),
         RowPolicy(

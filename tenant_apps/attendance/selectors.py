@@ -91,22 +91,23 @@ _FACTS: Final = """
               FROM events_session s WHERE s.event_id = e.id)::text,
            u.id, u.person_id, u.first_name, u.last_name, u.username, u.student_id, u.is_active, u.pass_serial,
            (SELECT json_agg(json_build_array(a.id, a.session_id, a.status, a.first_in_at, a.last_out_at,
-                                             a.first_scan_id, a.method, a.operator_id))
-              FROM attendance_attendance a WHERE {theirs} AND a.event_id = e.id)::text,
+                                             a.first_scan_id, a.method, a.operator_id) ORDER BY a.status = 'void')
+              FROM attendance_attendance a WHERE (a.user_id = u.id OR a.visitor_id = w.id) AND a.event_id = e.id)::text,
            p.fingerprint, p.code, p.answer::text {columns}
       FROM (SELECT 1) AS one
       LEFT JOIN events_event e ON e.id = %s
       LEFT JOIN accounts_user u ON {who}
       LEFT JOIN attendance_scan p ON p.scan_id = %s
+      LEFT JOIN attendance_visitor w ON w.person_id = {person_id}
       {joins}
 """
-# Somebody who moved away may be a person of this campus and a visitor: what they have there is theirs either way.
+# Whoever has moved may be a person of this campus and a visitor: what they have here is theirs either way, and what is
+# void comes last.
 _VISITOR: Final = {
-    "theirs": "(a.user_id = u.id OR a.visitor_id = w.id)",
+    "person_id": "%s",
     "columns": ", w.id, w.display_name, f.kind, f.status, %s = ANY(f.participants), i.event_id IS NOT NULL, i.seats, "
     "coalesce(i.taken, 0), r.state, coalesce(x.through_serial, 0)",
     "joins": """
-      LEFT JOIN attendance_visitor w ON w.person_id = %s
       LEFT JOIN public.federation_federatedevent f ON f.id = e.federated_event_id
       LEFT JOIN public.federation_invitation i
              ON i.event_id = f.id AND i.host = f.host AND i.campus = %s AND i.withdrawn_at IS NULL
@@ -121,7 +122,7 @@ def find_scan_facts(*, event_id: UUID, method: str, value: str | UUID | None, sc
 
     ``value`` is a person id (pass), a student id or a user id, by ``method``; None finds nobody.
     """
-    statement = _FACTS.format(who=_WHO[Method(method)], theirs="a.user_id = u.id", columns="", joins="")
+    statement = _FACTS.format(who=_WHO[Method(method)], person_id="u.person_id", columns="", joins="")
     with connection.cursor() as cursor:
         cursor.execute(statement, [event_id, value, scan_id])
         return _facts(cursor.fetchone())[0]

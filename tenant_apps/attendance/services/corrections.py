@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
@@ -57,7 +58,9 @@ def _follow_ledger(attendance: Attendance, *, reason: str, at: datetime) -> None
     person_id = attendance.person.person_id
     lock_visit(event_id=event_id, person_id=person_id)
     left = (
-        Attendance.objects.filter(event=attendance.event, user=attendance.user_id, visitor=attendance.visitor_id)
+        # Whoever has moved to this campus may have been a visitor before.
+        Attendance.objects.filter(Q(user__person_id=person_id) | Q(visitor__person_id=person_id))
+        .filter(event=attendance.event)
         .exclude(status=AttendanceStatus.VOID)
         .select_related("session")
         .order_by("first_in_at", "id")

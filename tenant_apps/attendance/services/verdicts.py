@@ -184,11 +184,11 @@ class Verdict:
 
     def _first_presence(self) -> dict[str, Any]:
         """The columns of an attendance that begins, or revives."""
-        window, existing = self.decision.window, self.decision.existing
+        window = self.decision.window
         assert window is not None  # a recorded scan has a session
         status = derive_status(window, first_in_at=self.effective_at, last_out_at=None)
         return {
-            "attendance_id": existing.id if existing else uuid7(),
+            "attendance_id": uuid7(),  # one that revives keeps its own
             "status": status.value,
             "first_in_at": self.effective_at,
             "last_out_at": None,
