@@ -9,6 +9,7 @@ from shared_apps.accounts.api.urls import auth_urls, people_urls
 from shared_apps.campuses.api.urls import campus_router
 from shared_apps.campuses.api.views import ActView
 from shared_apps.federation.api.passes import OwnPassView
+from shared_apps.federation.api.transfers import urls as transfer_urls
 from shared_apps.federation.api.urls import campus_urls as federation_urls
 from tenant_apps.attendance.api.urls import router as attendance_router
 from tenant_apps.events.api.urls import urls as event_urls
@@ -21,6 +22,7 @@ api: list[Any] = [
     path("events/", include(event_urls)),
     path("events/", include(attendance_router.urls)),
     path("federation/", include(federation_urls)),
+    path("federation/", include(transfer_urls)),
     path("campus/", include(campus_router.urls)),
     *description_urls(__name__),
 ]

@@ -43,6 +43,11 @@ class LastAdmin(Conflict):
     detail = "The last active administrator cannot lose the role or be deactivated."
 
 
+class MovedAway(Conflict):
+    code = "moved_away"
+    detail = "This person has moved to another campus; only a transfer brings them back."
+
+
 class UserNotFound(NotFound):
     code = "not_found"
 

@@ -40,6 +40,10 @@ class User(AbstractBaseUser):
     last_name = models.CharField(max_length=100, blank=True, default="", validators=[PRINTABLE])
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.STUDENT)
     is_active = models.BooleanField(default=True)
+    # Code of the campus they transferred to; their account there has the same ``person_id``. Empty: they are here.
+    moved_to = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
+    # The transfer with which they came from another campus: what they brought along is in it.
+    came_with = models.UUIDField(null=True, editable=False)
     # The serial in the person's valid pass; raising it revokes every pass issued before.
     pass_serial = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -61,6 +65,9 @@ class User(AbstractBaseUser):
             models.UniqueConstraint(fields=["person_id"], name="accounts_user_person_once"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="accounts_user_role_known"),
             models.CheckConstraint(condition=~Q(student_id=""), name="accounts_user_student_id_not_empty"),
+            models.CheckConstraint(
+                condition=Q(is_active=False) | Q(moved_to=""), name="accounts_user_active_at_one_campus"
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["last_name", "first_name", "id"], name="accounts_user_name"),

@@ -44,6 +44,7 @@ class Can(models.TextChoices):
     READ_VISITS = "read_visits", "Read visits to and from other campuses (students: their own)"
     READ_LEDGER = "read_ledger", "Read the ledger of all campuses and its totals"
     MANAGE_FEDERATION = "manage_federation", "Call university-wide events; compare and repair the ledger"
+    TRANSFER_PEOPLE = "transfer_people", "Offer, accept and cancel transfers of students; read anybody's transcript"
     MANAGE_CAMPUSES = "manage_campuses", "Create, change, suspend, reactivate and archive campuses"
     ACT_IN_CAMPUS = "act_in_campus", "Write a grant to act in a campus; read who had one"
 
@@ -70,6 +71,7 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.READ_VISITS: _EVERYBODY - {Role.SCANNER},
     Can.READ_LEDGER: frozenset({Role.SUPER_ADMIN}),
     Can.MANAGE_FEDERATION: frozenset({Role.SUPER_ADMIN}),
+    Can.TRANSFER_PEOPLE: frozenset({Role.CAMPUS_ADMIN}),
     Can.MANAGE_CAMPUSES: frozenset({Role.SUPER_ADMIN}),
     Can.ACT_IN_CAMPUS: frozenset({Role.SUPER_ADMIN}),
 }

@@ -1,6 +1,6 @@
 """What the federation refuses."""
 
-from shared_apps.common.errors import Conflict, Invalid, NotFound
+from shared_apps.common.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class FederatedEventNotFound(NotFound):
@@ -17,6 +17,40 @@ class RegistrationNotFound(NotFound):
 
 class ReconciliationNotFound(NotFound):
     code = "not_found"
+
+
+class TransferNotFound(NotFound):
+    code = "not_found"
+
+
+class NotTransferable(Invalid):
+    code = "not_transferable"
+    detail = "Only students with an active account are transferred."
+
+
+class TransferOpen(Conflict):
+    code = "transfer_open"
+    detail = "A transfer of this person is under way already."
+
+
+class AlreadyHere(Conflict):
+    code = "already_here"
+    detail = "This person has an active account at this campus. Nobody moves to where they are."
+
+
+class NotTheDestination(Forbidden):
+    code = "not_the_destination"
+    detail = "The campus to which somebody moves accepts the transfer."
+
+
+class WrongTransferState(Conflict):
+    code = "wrong_transfer_state"
+    detail = "This transfer was accepted or cancelled already."
+
+
+class AlreadyRegistered(Conflict):
+    code = "already_registered"
+    detail = "You have a place at this event already, from the campus you came from or from the door."
 
 
 class UnknownCampus(Invalid):

@@ -1,7 +1,8 @@
 """The ledger and what leads to it. Public tables; row-level security shows each campus its own rows only.
 
 Every primary key and unique constraint begins with the federated event's id, and campuses are named by code, without
-foreign keys: so the tables can be distributed by event (design 10).
+foreign keys: so the tables can be distributed by event (design 10). Transfers are a person's, not an event's: like the
+registry they are few, and stay in one place.
 """
 
 from datetime import datetime
@@ -17,6 +18,8 @@ from shared_apps.federation.rules import (
     FederatedStatus,
     ReconciliationState,
     RegistrationState,
+    TranscriptEntry,
+    TransferState,
     VisitStatus,
 )
 from tenants.policies import ME, RowPolicy
@@ -152,10 +155,8 @@ class FederatedRegistration(models.Model):
 
     privileges: ClassVar = ("SELECT",)
     campus_privileges: ClassVar = {
-        "SELECT": (),
-        "INSERT": (),
-        "UPDATE": ("home", "state", "requested_at", "updated_at"),
-    }
+        "SELECT": (), "INSERT": (), "UPDATE": ("home", "state", "requested_at", "updated_at"), "DELETE": (),
+    }  # fmt: skip
     row_policies: ClassVar = (
         RowPolicy("concerned_read", "SELECT", using=_MINE),
         RowPolicy(
@@ -165,7 +166,10 @@ class FederatedRegistration(models.Model):
             "WHERE i.event_id = federation_federatedregistration.event_id AND i.withdrawn_at IS NULL "
             "AND i.campus = federation_federatedregistration.home AND i.host = federation_federatedregistration.host)",
         ),
+        # The host may write another home: of somebody who has moved between registering and coming.
         RowPolicy("concerned_update", "UPDATE", using=_MINE),
+        # Of somebody who moves away: the row would keep them from registering under their new campus.
+        RowPolicy("home_deletes", "DELETE", using=f"home = {ME}"),
     )
 
     pk = models.CompositePrimaryKey("event_id", "person_id")
@@ -312,3 +316,92 @@ class Reconciliation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.requested_at:%Y-%m-%d %H:%M} {self.state}"
+
+
+class Transfer(models.Model):
+    """One student's move from a campus to another; their ``person_id`` moves along, and their history as a transcript.
+
+    Like the registry it belongs to no event: one table, small, written a few times a year for each person who moves.
+    """
+
+    privileges: ClassVar = ("SELECT",)
+    campus_privileges: ClassVar = {
+        "SELECT": (),
+        "INSERT": (),
+        "UPDATE": ("state", "person", "transcript", "cancelled_by", "cancel_reason", "accepted_at", "closed_at",
+                   "updated_at"),
+    }  # fmt: skip
+    # Who may do which step. With the constraint below, only the origin can write a transcript, and only once. The
+    # destination reads that of a transfer which it has accepted itself: its own account names it (``came_with``).
+    row_policies: ClassVar = (
+        RowPolicy("concerned_read", "SELECT", using=f"origin = {ME} OR destination = {ME}"),
+        RowPolicy("origin_offers", "INSERT", check=f"origin = {ME} AND state = 'offered'"),
+        RowPolicy(
+            "origin_ends", "UPDATE",
+            using=f"origin = {ME} AND state IN ('offered', 'accepted')",
+            check=f"origin = {ME} AND state IN ('closed', 'cancelled')",
+        ),
+        RowPolicy(
+            "destination_answers", "UPDATE",
+            using=f"destination = {ME} AND state = 'offered'",
+            check=f"destination = {ME} AND state IN ('accepted', 'cancelled')",
+        ),
+    )  # fmt: skip
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person_id = models.UUIDField()
+    origin = models.CharField(max_length=CODE_LENGTH)
+    destination = models.CharField(max_length=CODE_LENGTH)
+    state = models.CharField(max_length=16, choices=TransferState.choices, default=TransferState.OFFERED)
+    reason = models.CharField(max_length=500)
+    # {username, email, student_id, first_name, last_name, department, program, year_level, section}: what the
+    # destination needs to enter them. Emptied when the transfer is cancelled.
+    person = models.JSONField(default=dict, blank=True)
+    # [TranscriptEntry], written by the origin when it closes.
+    transcript = models.JSONField(null=True, blank=True)
+    # Code of the campus that did.
+    cancelled_by = models.CharField(max_length=CODE_LENGTH, blank=True, default="")
+    cancel_reason = models.CharField(max_length=500, blank=True, default="")
+    requested_by_id = models.UUIDField()
+    created_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                # By origin too: a forged offer of another campus keeps nobody from moving.
+                fields=["person_id", "origin"],
+                condition=Q(state__in=[TransferState.OFFERED, TransferState.ACCEPTED]),
+                name="federation_transfer_one_open",
+            ),
+            models.CheckConstraint(condition=~Q(origin=F("destination")), name="federation_transfer_moves"),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[TransferState.OFFERED, TransferState.CANCELLED],
+                    accepted_at__isnull=True, closed_at__isnull=True, transcript__isnull=True,
+                )
+                | Q(
+                    state=TransferState.ACCEPTED,
+                    accepted_at__isnull=False, closed_at__isnull=True, transcript__isnull=True,
+                )
+                | Q(
+                    state=TransferState.CLOSED,
+                    accepted_at__isnull=False, closed_at__isnull=False, transcript__isnull=False,
+                ),
+                name="federation_transfer_facts_by_state",
+            ),
+        ]  # fmt: skip
+        indexes: ClassVar = [
+            models.Index(fields=["origin", "created_at"], name="federation_transfer_origin"),
+            models.Index(fields=["destination", "created_at"], name="federation_transfer_dest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} from {self.origin} to {self.destination}: {self.state}"
+
+    @property
+    def entries(self) -> list[TranscriptEntry]:
+        """The transcript as values; empty until the transfer is closed."""
+        return [TranscriptEntry.from_json(row) for row in self.transcript or ()]

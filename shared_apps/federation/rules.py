@@ -1,7 +1,9 @@
 """What campuses agree on: decided from values alone."""
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final, Self
 
 from django.db import models
 
@@ -61,6 +63,48 @@ class DifferenceKind(models.TextChoices):
     SEATS = "seats", "More or fewer seats are taken than places registered: they are counted again."
 
 
+class TransferState(models.TextChoices):
+    """``accepted``: the person has an account at the destination; ``closed``: and no longer one at the origin."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+class TransferDirection(models.TextChoices):
+    """As one of the two campuses sees a transfer."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptEntry:
+    """One presence of a person before they moved: ``home`` was credited with it then, and still is."""
+
+    event_title: str
+    session_name: str
+    host: str
+    home: str
+    status: str
+    first_in_at: datetime
+    last_out_at: datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is stored, instants as ISO 8601."""
+        instants = {name: value.isoformat() for name, value in asdict(self).items() if isinstance(value, datetime)}
+        return {**asdict(self), **instants}
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Self:
+        """Return what was stored."""
+        instants = {
+            name: value and datetime.fromisoformat(value) for name, value in row.items() if name.endswith("_at")
+        }
+        return cls(**{**row, **instants})
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What a host knows about letting in the holder of another campus's pass."""
@@ -75,6 +119,17 @@ class Admission:
 def is_invited(*, kind: str, home_participates: bool, has_invitation: bool) -> bool:
     """Return whether people of the home campus may attend: by invitation, or because their campus takes part."""
     return home_participates if kind == FederatedKind.UNIVERSITY else has_invitation
+
+
+def whole_transcript(
+    *, received: Iterable[TranscriptEntry], own: Iterable[TranscriptEntry], destination: str
+) -> list[TranscriptEntry]:
+    """Return a person's whole history outside ``destination``, oldest first: what they brought along, and their own.
+
+    So the last transcript somebody came with is all of it, and nothing that the destination has itself is in it twice.
+    """
+    entries = [entry for entry in (*received, *own) if entry.home != destination]
+    return sorted(entries, key=lambda entry: entry.first_in_at)
 
 
 def has_free_seat(*, seats: int | None, taken: int) -> bool:

@@ -9,12 +9,18 @@ from django.db.models.functions import Coalesce
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import STAFF_ROLES
-from shared_apps.federation.errors import FederatedEventNotFound, ReconciliationNotFound, VisitNotFound
+from shared_apps.federation.errors import (
+    FederatedEventNotFound,
+    ReconciliationNotFound,
+    TransferNotFound,
+    VisitNotFound,
+)
 from shared_apps.federation.models import (
     FederatedEvent,
     FederatedRegistration,
     Invitation,
     Reconciliation,
+    Transfer,
     Visit,
     VisitChange,
 )
@@ -156,3 +162,35 @@ def get_reconciliation(run_id: UUID) -> Reconciliation:
     if found is None:
         raise ReconciliationNotFound
     return found
+
+
+def list_transfers() -> QuerySet[Transfer]:
+    """Return the transfers from and to this campus, newest first.
+
+    Each has ``user_id``, ``first_name``, ``last_name`` and ``username`` of the person's account here, None where there
+    is none (yet).
+    """
+    account = User.objects.filter(person_id=OuterRef("person_id"))
+    return Transfer.objects.annotate(
+        user_id=Subquery(account.values("id")[:1]),
+        **{name: Subquery(account.values(name)[:1]) for name in ("first_name", "last_name", "username")},
+    ).order_by("-created_at", "-id")
+
+
+def get_transfer(transfer_id: UUID) -> Transfer:
+    """Return one of them.
+
+    Raises: TransferNotFound, also for one between other campuses.
+    """
+    found = list_transfers().filter(pk=transfer_id).first()
+    if found is None:
+        raise TransferNotFound
+    return found
+
+
+def find_arrival(user: User) -> Transfer | None:
+    """Return the transfer with which the person last came here; once closed, its transcript is all they brought along.
+
+    Only one that this campus has accepted: rows that another campus may write prove nothing.
+    """
+    return Transfer.objects.filter(pk=user.came_with).first() if user.came_with else None

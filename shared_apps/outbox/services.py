@@ -48,6 +48,11 @@ def claim_message(*, message_id: UUID) -> bool:
     return OutboxMessage.objects.select_for_update(no_key=True).filter(pk=message_id, finished_at__isnull=True).exists()
 
 
+def postpone_message(*, message_id: UUID, until: datetime) -> None:
+    """Let the message wait for something that is not there now: carried again at ``until``, and never given up."""
+    OutboxMessage.objects.filter(pk=message_id, finished_at__isnull=True).update(due_at=until, attempts=0)
+
+
 def finish_message(*, message_id: UUID, at: datetime, error: str = "") -> None:
     """Mark the message done, in the transaction of its effect."""
     OutboxMessage.objects.filter(pk=message_id).update(finished_at=at, error=error[:500])

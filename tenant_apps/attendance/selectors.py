@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
@@ -17,13 +17,16 @@ from shared_apps.federation.rules import (
     FederatedKind,
     FederatedStatus,
     RegistrationState,
+    TranscriptEntry,
+    VisitStatus,
     has_free_seat,
     is_invited,
 )
 from shared_apps.federation.selectors import list_away_visits
 from tenant_apps.attendance.errors import AttendanceNotFound
 from tenant_apps.attendance.models import Attendance, Scan, Visitor
-from tenant_apps.attendance.rules import Existing, Known, Method, Window
+from tenant_apps.attendance.rules import AttendanceStatus, Existing, Known, Method, Window
+from tenants.context import current_campus
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,19 @@ def name_visits(visits: QuerySet[Visit]) -> QuerySet[Visit]:
         **{name: Subquery(person.values(name)[:1]) for name in ("student_id", "first_name", "last_name", "username")},
         visitor_name=Subquery(visitor.values("display_name")[:1]),
     )
+
+
+def list_presences(user: User) -> list[TranscriptEntry]:
+    """Return everything that somebody of this campus was counted for, here and away: their part of a transcript."""
+    me = current_campus().code
+    columns = ("status", "first_in_at", "last_out_at")
+    here = Attendance.objects.filter(user=user).exclude(status=AttendanceStatus.VOID)
+    away = list_away_visits().filter(person_id=user.person_id).exclude(status=VisitStatus.VOID)
+    rows = [
+        *here.values(*columns, event_title=F("event__title"), session_name=F("session__name"), host=Value(me)),
+        *away.values(*columns, "event_title", "session_name", "host"),
+    ]
+    return [TranscriptEntry(home=me, **row) for row in rows]
 
 
 def get_attendance(*, user: User, attendance_id: UUID) -> Attendance:

@@ -10,13 +10,18 @@ from django.db import transaction
 from shared_apps.common.clock import now
 from shared_apps.federation.directory import ask_display_name
 from shared_apps.federation.selectors import get_reconciliation
+from shared_apps.federation.services import transfers
 from shared_apps.federation.services.reconciliations import finish_reconciliation, request_reconciliation
-from shared_apps.outbox.services import claim_message, finish_message, take_slot
+from shared_apps.outbox.services import claim_message, finish_message, postpone_message, take_slot
+from tenant_apps.attendance.selectors import list_presences
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.attendance.services.visitors import name_visitor
-from tenants.errors import CampusNotReady
+from tenants.context import campus_context
+from tenants.errors import CampusNotReady, CampusSuspended, SiteNotFound
+from tenants.registry import confirm_current_campus, find_campus
 
 RECONCILE_EVERY: Final = timedelta(hours=6)
+ORIGIN_RESTS: Final = timedelta(minutes=10)
 
 
 @shared_task
@@ -60,3 +65,24 @@ def reconcile_on_schedule() -> None:
     with transaction.atomic():
         if take_slot(name="reconcile", every=RECONCILE_EVERY, at=at):
             request_reconciliation(by=None, at=at, repairs=False)
+
+
+@shared_task
+def close_transfer(*, message_id: str, transfer_id: str, origin: str, **later: Any) -> None:
+    """Close the account of somebody who has come here, at the campus they came from. Closing twice does no harm.
+
+    For this the task stands in the origin, under that campus's own login. While the origin is suspended, behind or
+    archived, the message waits, however long that takes.
+    """
+    at = now()
+    try:
+        campus = find_campus(origin)
+        if campus is None:
+            raise SiteNotFound
+        with campus_context(campus):
+            confirm_current_campus()
+            transfers.close_transfer(at=at, transfer_id=UUID(transfer_id), list_presences=list_presences)
+    except (CampusSuspended, CampusNotReady, SiteNotFound):
+        postpone_message(message_id=UUID(message_id), until=at + ORIGIN_RESTS)
+    else:
+        finish_message(message_id=UUID(message_id), at=at)

@@ -10,7 +10,7 @@ from shared_apps.campuses.models import ActingGrant
 from shared_apps.campuses.services import grant_acting
 from shared_apps.common.clock import now
 from tenants.context import owner_context, public_context, relay_context
-from tests.cast import Cast
+from tests.cast import Cast, Http, Site
 
 THERE = "c_delcarmen"
 
@@ -169,3 +169,107 @@ def test_no_login_is_a_member_of_another(cast: Cast) -> None:
             "JOIN pg_roles m ON m.oid = a.member WHERE m.rolname LIKE 'eas\\_test\\_%'"
         )
         assert cursor.fetchall() == []
+
+
+# --- Transfers: rows of two campuses in a public table ------------------------------------------------
+
+_TRANSFER = "public.federation_transfer"
+_OFFER = (
+    f"INSERT INTO {_TRANSFER} (id, person_id, origin, destination, state, reason, person, cancelled_by, cancel_reason, "
+    "requested_by_id, created_at, updated_at) SELECT gen_random_uuid(), gen_random_uuid(), '{origin}', '{destination}', "
+    "'{state}', 'x', '{{}}', '', '', gen_random_uuid(), now(), now()"
+)
+
+
+def _changed(site: Site, statement: str) -> int:
+    """Return how many rows the statement changes as that campus's login: none where it is refused."""
+    with site.here(), connection.cursor() as cursor:
+        try:
+            cursor.execute(statement)
+        except DatabaseError as error:
+            if "permission denied" in str(error) or "violates" in str(error):
+                return 0
+            raise
+        return cursor.rowcount
+
+
+@pytest.fixture
+def offered(cast: Cast, http: Http) -> str:
+    """Ana of Malimono is offered to Del Carmen; SNSU has nothing to do with it."""
+    body = {"user_id": str(cast.malimono.student.id), "destination": "DELCARMEN", "reason": "CANARY"}
+    return http.post("federation/transfers/", body, by=cast.malimono.admin).json()["id"]
+
+
+@pytest.mark.parametrize(("code", "seen"), [("malimono", 1), ("delcarmen", 1), ("snsu", 0)])
+def test_transfers_are_shown_to_the_two_campuses(cast: Cast, offered: str, code: str, seen: int) -> None:
+    with getattr(cast, code).here(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT reason FROM {_TRANSFER}")
+        assert cursor.fetchall() == [("CANARY",)] * seen
+
+
+@pytest.mark.parametrize(
+    ("code", "statement"),
+    [
+        # Whoever is not concerned, writing.
+        ("snsu", f"UPDATE {_TRANSFER} SET state = 'cancelled'"),
+        ("snsu", f"UPDATE {_TRANSFER} SET state = 'accepted', accepted_at = now()"),
+        ("snsu", _OFFER.format(origin="MALIMONO", destination="SNSU", state="offered")),
+        ("snsu", _OFFER.format(origin="SNSU", destination="MALIMONO", state="accepted")),
+        # The destination, taking somebody without an offer, writing the transcript, or closing.
+        ("delcarmen", _OFFER.format(origin="MALIMONO", destination="DELCARMEN", state="offered")),
+        ("delcarmen", f"UPDATE {_TRANSFER} SET transcript = '[]'"),
+        ("delcarmen", f"UPDATE {_TRANSFER} SET state = 'accepted', accepted_at = now(), transcript = '[]'"),
+        (
+            "delcarmen",
+            f"UPDATE {_TRANSFER} SET state = 'closed', accepted_at = now(), closed_at = now(), transcript = '[]'",
+        ),
+        # The origin, accepting in the destination's name, or sending an offer elsewhere.
+        ("malimono", f"UPDATE {_TRANSFER} SET state = 'accepted', accepted_at = now()"),
+        ("malimono", f"UPDATE {_TRANSFER} SET destination = 'SNSU'"),
+        # Both: who it is, where from, and that it was.
+        *((code, f"UPDATE {_TRANSFER} SET person_id = gen_random_uuid()") for code in ("malimono", "delcarmen")),
+        *((code, f"UPDATE {_TRANSFER} SET origin = 'SNSU'") for code in ("malimono", "delcarmen")),
+        *((code, f"UPDATE {_TRANSFER} SET reason = 'x'") for code in ("malimono", "delcarmen")),
+        *((code, f"DELETE FROM {_TRANSFER}") for code in ("malimono", "delcarmen", "snsu")),
+        *((code, f"TRUNCATE {_TRANSFER}") for code in ("malimono", "snsu")),
+    ],
+)
+def test_transfers_are_changed_by_nobody_else_and_in_no_other_way(
+    cast: Cast, offered: str, code: str, statement: str
+) -> None:
+    def rows() -> list:
+        with owner_context(), connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {_TRANSFER}")
+            return cursor.fetchall()
+
+    before = rows()
+    assert _changed(getattr(cast, code), statement) == 0
+    assert rows() == before
+
+
+@pytest.mark.parametrize("code", ["malimono", "delcarmen"])
+@pytest.mark.parametrize("state", ["closed", "cancelled"])
+def test_a_transfer_that_has_ended_is_changed_by_nobody(cast: Cast, offered: str, code: str, state: str) -> None:
+    with owner_context(), connection.cursor() as cursor:
+        ended = ", accepted_at = now(), closed_at = now(), transcript = '[]'" if state == "closed" else ""
+        cursor.execute(f"UPDATE {_TRANSFER} SET state = '{state}'{ended}")
+    assert _changed(getattr(cast, code), f"UPDATE {_TRANSFER} SET transcript = '[]', state = 'closed'") == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE public.tenants_revokedpass SET through_serial = 0 WHERE home = 'MALIMONO'",
+        "INSERT INTO public.tenants_revokedpass VALUES ('MALIMONO', gen_random_uuid(), 99, now())",
+        "UPDATE public.tenants_revokedpass SET home = 'DELCARMEN'",
+        "DELETE FROM public.tenants_revokedpass",
+    ],
+)
+def test_passes_are_revoked_by_their_home_alone(cast: Cast, http: Http, statement: str) -> None:
+    student = cast.malimono.student
+    http.post(f"accounts/users/{student.id}/replace-pass/", by=cast.malimono.admin)
+
+    assert _changed(cast.delcarmen, statement) == 0
+    with cast.delcarmen.here(), connection.cursor() as cursor:
+        cursor.execute("SELECT home, through_serial FROM public.tenants_revokedpass")
+        assert cursor.fetchall() == [("MALIMONO", 1)]

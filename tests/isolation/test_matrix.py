@@ -70,6 +70,24 @@ CAMPUS_CASES: dict[str, Case] = {
         "admin", 202, body=lambda _: {"file": SimpleUploadedFile("r.csv", b"student_id\n2024-0009\n")}, multipart=True
     ),
     "GET accounts/imports/{pk}/": Case("admin", 200, ids={"pk": "import"}),
+    "GET federation/transfers/": Case("admin", 200),
+    "POST federation/transfers/": Case(
+        "admin",
+        201,
+        body=lambda things: {"user_id": things.ids["user"], "destination": "SNSU", "reason": "moves"},
+        body_ids=("user_id",),
+    ),
+    "GET federation/transfers/{pk}/": Case("admin", 200, ids={"pk": "transfer"}),
+    "POST federation/transfers/{pk}/accept/": Case(
+        "admin",
+        200,
+        ids={"pk": "transfer"},
+        body=lambda _: {"username": "comes", "email": "comes@example.edu", "student_id": "2025-0777"},
+    ),
+    "POST federation/transfers/{pk}/cancel/": Case(
+        "admin", 200, ids={"pk": "transfer"}, body=lambda _: {"reason": "mistake"}
+    ),
+    "GET federation/transcript/": Case("student", 200),
     "GET campus/campuses/": Case("student", 200),
     "GET campus/campuses/{pk}/": Case("student", 200, ids={"pk": "campus"}),
     "GET events/events/": Case("student", 200),

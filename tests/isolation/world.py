@@ -64,6 +64,17 @@ def _share(site: Site, third: Site, http: Http) -> dict[str, str]:
     return {"shared": str(shared.pk), "invited": str(invited.pk), "visit": str(visit.id)}
 
 
+def _transfer(site: Site, third: Site, http: Http, *, comes: Person) -> dict[str, str]:
+    """Offer one student of ``site`` to a third campus, and one of that campus to ``site``."""
+    offered = []
+    for student, to in ((site.friend, third), (comes, site)):
+        assert student.site is not None
+        body = {"user_id": str(student.id), "destination": to.campus.code, "reason": "The family moves"}
+        offered.append(http.post("federation/transfers/", body, by=student.site.admin))
+        assert offered[-1].status_code == 201, offered[-1].content
+    return {"transfer": offered[-1].json()["id"]}
+
+
 def _fill(site: Site, cast: Cast, http: Http) -> Things:
     event = make_event(site, title=f"Secret of {site.campus.code}")
     draft = make_event(site, status="draft", title=f"Draft of {site.campus.code}")
@@ -83,6 +94,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             by=site.admin.user, at=now(), file_name="secret.csv", content=b"student_id\n2024-0003\n", mapping={},
             dry_run=False,
         )  # fmt: skip
+    comes = cast.snsu.student if site is cast.malimono else cast.snsu.friend
     granting = f"campus/campuses/{site.campus.id}/grants/"
     grant, used = (http.post(granting, {"reason": "help"}, by=cast.super_admin).json()["grant"] for _ in range(2))
     began = http.post("auth/act/", {"grant": used}, at=site).json()
@@ -95,6 +107,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
         acting=Person(user=cast.super_admin.user, site=site, token=began["token"]),
         ids={
             **_share(site, cast.snsu, http),
+            **_transfer(site, cast.snsu, http, comes=comes),
             "user": str(site.student.id),
             "event": str(event.pk),
             "session": str(session.pk),

@@ -28,6 +28,7 @@ CONTEXT = "tests/tenants/test_context.py"
 SIGN_IN = "tests/shared_apps/accounts/test_sign_in.py"
 ACTING = "tests/shared_apps/campuses/test_acting.py"
 MARK = "tests/tenant_apps/attendance/test_mark_attendance.py"
+TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
 REVOCATION = "tests/shared_apps/federation/test_revocation.py"
 
 BREAKS = (
@@ -210,6 +211,34 @@ BREAKS = (
         '    if "is_active" in changed:\n        revoke_passes',
         "    if False:\n        revoke_passes",
         (REVOCATION,),
+    ),
+    Break(
+        "whoever has moved keeps the old account too",
+        "shared_apps/federation/services/transfers.py",
+        "        leave_campus(user=user, to=transfer.destination, at=at)\n",
+        "",
+        (TRANSFERS,),
+    ),
+    Break(
+        "a message whose origin is away is given up",
+        "shared_apps/outbox/services.py",
+        "update(due_at=until, attempts=0)",
+        "update(due_at=until)",
+        (TRANSFERS,),
+    ),
+    Break(
+        "whoever moves to the host counts as visitor and as its own",
+        "tenant_apps/attendance/selectors.py",
+        "(a.user_id = u.id OR a.visitor_id = w.id)",
+        "a.user_id = u.id",
+        (TRANSFERS,),
+    ),
+    Break(
+        "the destination writes the transcript",
+        "shared_apps/federation/models.py",
+        "state IN ('accepted', 'cancelled')",
+        "state IN ('accepted', 'cancelled', 'closed')",
+        (LOGINS,),
     ),
     Break(
         "check, then save: no unique (session, person), and nobody who minds",

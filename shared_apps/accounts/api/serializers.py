@@ -48,7 +48,7 @@ class UserSerializer(StrictModelSerializer):
         model = User
         fields = (
             "id", "username", "email", "student_id", "first_name", "last_name", "display_name", "role", "is_active",
-            "department", "program", "year_level", "section", "phone", "campus", "created_at", "updated_at",
+            "moved_to", "department", "program", "year_level", "section", "phone", "campus", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 

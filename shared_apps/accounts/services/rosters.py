@@ -14,7 +14,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 
-from shared_apps.accounts.errors import ImportNotFound
+from shared_apps.accounts.errors import ImportNotFound, MovedAway
 from shared_apps.accounts.models import AccessToken, ImportState, Profile, RosterImport, SignInName, User
 from shared_apps.accounts.roles import Role
 from shared_apps.accounts.rules import fold_name, sign_in_names
@@ -235,6 +235,8 @@ class _Chunk:
         try:
             _assign(person, person.profile, values)
             changed = {name for name, value in before.items() if getattr(person, name) != value}
+            if person.is_active and person.moved_to:
+                raise RowError(MovedAway.code, MovedAway.detail, "is_active")
             if changed & set(NAME_FIELDS):
                 self._claim_names(person)
         except RowError:

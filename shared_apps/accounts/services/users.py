@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from shared_apps.accounts.errors import (
     LastAdmin,
+    MovedAway,
     NameTaken,
     RoleNotHere,
     TooManyPasswordTries,
@@ -43,10 +44,12 @@ def create_user(
     last_name: str = "",
     profile: dict[str, Any] | None = None,
     password_hash: str | None = None,
+    person_id: UUID | None = None,
 ) -> User:
     """Create a person with profile and sign-in names. Without a password nobody can sign in as them yet.
 
-    ``password_hash`` is for a password that was hashed earlier (the first campus admin's).
+    ``password_hash`` is for a password that was hashed earlier (the first campus admin's), ``person_id`` for somebody
+    whom the federation knows already, from another campus.
 
     Raises: RoleNotHere, WeakPassword, NameTaken (with ``attr``).
     """
@@ -58,6 +61,7 @@ def create_user(
         first_name=first_name.strip(),
         last_name=last_name.strip(),
         role=role,
+        person_id=person_id or uuid4(),
     )
     if password_hash is not None:
         user.password = password_hash
@@ -82,7 +86,7 @@ def update_user(*, by: Actor, at: datetime, user_id: UUID, changes: dict[str, An
     A changed role, password or status ends every token of the person, a changed status also every pass.
 
     Locks: the user's row; where an administrator loses the role, those of all administrators.
-    Raises: UserNotFound, RoleNotHere, WeakPassword, NameTaken, LastAdmin.
+    Raises: UserNotFound, RoleNotHere, WeakPassword, NameTaken, LastAdmin, MovedAway.
     """
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
@@ -99,6 +103,8 @@ def update_user(*, by: Actor, at: datetime, user_id: UUID, changes: dict[str, An
     changed = {name for name, old in before.items() if getattr(user, name) != old}
     if changed & {"role", "is_active"}:
         _refuse_losing_last_admin(user, before)
+    if user.is_active and user.moved_to:
+        raise MovedAway
     if "is_active" in changed:
         revoke_passes([user], at=at)
     if password is not None:
@@ -123,6 +129,20 @@ def update_user(*, by: Actor, at: datetime, user_id: UUID, changes: dict[str, An
             changes={"fields": sorted(changed | set(profile)), **({"role": user.role} if "role" in changed else {})},
         )  # fmt: skip
     return user
+
+
+def leave_campus(*, user: User, to: str, at: datetime) -> None:
+    """Close the account of somebody who has moved to campus ``to``: no sign-in and no pass of this campus any more.
+
+    Call it in the transaction that has locked the user.
+    """
+    user.is_active, user.moved_to = False, to
+    user.save(update_fields=["is_active", "moved_to", "updated_at"])
+    AccessToken.objects.filter(user=user).delete()
+    revoke_passes([user], at=at)
+    record_action(
+        at=at, by=None, action="user.moved_away", target_type="user", target_id=user.pk, changes={"to": to}
+    )  # fmt: skip
 
 
 def change_password(*, user: User, at: datetime, current: str, new: str) -> None:

@@ -3,13 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from shared_apps.accounts.models import User
 from shared_apps.audit.services import record_action
 from shared_apps.federation.errors import (
     AlreadyAttended,
+    AlreadyRegistered,
     FederatedEventNotFound,
     RegistrationClosed,
     RegistrationNotFound,
@@ -27,7 +28,8 @@ def register(*, by: User, at: datetime, event_id: UUID) -> tuple[FederatedRegist
     Said twice it changes nothing.
 
     Locks: the campus's invitation, before anything is read: seats are exact under any race, with the host too.
-    Raises: FederatedEventNotFound (also for events that the campus is not invited to), RegistrationClosed.
+    Raises: FederatedEventNotFound (also for events that the campus is not invited to), RegistrationClosed,
+    AlreadyRegistered (at the door in this moment, or at an event that counted them before they moved here).
     """
     invitation = _lock_invitation(event_id)
     event = FederatedEvent.objects.filter(pk=event_id).first()
@@ -44,9 +46,13 @@ def register(*, by: User, at: datetime, event_id: UUID) -> tuple[FederatedRegist
         Invitation.objects.filter(event_id=event_id, campus=invitation.campus).update(taken=F("taken") + 1)
     values = {"state": state, "requested_at": at, "updated_at": at}
     if found is None:
-        found = FederatedRegistration.objects.create(
-            event_id=event_id, person_id=by.person_id, host=invitation.host, home=invitation.campus, **values
-        )
+        try:
+            with transaction.atomic():
+                found = FederatedRegistration.objects.create(
+                    event_id=event_id, person_id=by.person_id, host=invitation.host, home=invitation.campus, **values
+                )
+        except IntegrityError:
+            raise AlreadyRegistered from None
     else:
         FederatedRegistration.objects.filter(event_id=event_id, person_id=by.person_id).update(**values)
         found.refresh_from_db()
@@ -86,6 +92,32 @@ def withdraw(*, by: User, at: datetime, event_id: UUID) -> FederatedRegistration
     record_action(at=at, by=by, action="federation.withdrew", target_type="federated_event", target_id=event_id)
     found.refresh_from_db()
     return found
+
+
+def give_up_places(*, person_id: UUID, at: datetime) -> int:
+    """Delete the places of somebody who leaves this campus, so that they can register anew; return how many.
+
+    Seats go to those who wait. Kept are places that were used, and those of events that are over. Needs a transaction.
+
+    Locks: the campus's invitations to those events, in the order of the events.
+    """
+    me = current_campus().code
+    counted = Visit.objects.filter(person_id=person_id).exclude(status=VisitStatus.VOID)
+    over = FederatedEvent.objects.filter(ends_at__lte=at)
+    places = FederatedRegistration.objects.filter(person_id=person_id, home=me).exclude(
+        event_id__in=counted.values("event_id")
+    )
+    places = places.exclude(event_id__in=over.values("id")).order_by("event_id")
+    event_ids = list(places.values_list("event_id", flat=True))
+    for event_id in event_ids:
+        Invitation.objects.select_for_update(no_key=True).filter(event_id=event_id, campus=me).first()
+        mine = FederatedRegistration.objects.filter(event_id=event_id, person_id=person_id)
+        had_seat = mine.filter(state=RegistrationState.REGISTERED).exists()
+        mine.delete()
+        if had_seat:
+            Invitation.objects.filter(event_id=event_id, campus=me).update(taken=F("taken") - 1)
+            promote_waiting(event_id=event_id, campus=me, at=at)
+    return len(event_ids)
 
 
 def _lock_invitation(event_id: UUID) -> Invitation:

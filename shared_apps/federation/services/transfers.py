@@ -1,0 +1,168 @@
+"""Students who change campus: offered by the one they leave, accepted by the one they go to, closed where they were.
+
+Two campuses never share a transaction. The destination accepts in its own, with a message; the message closes the
+account at the origin in the origin's, together with the transcript. In between the person has an account at both, and
+still counts once: the ledger knows them by ``person_id``.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from shared_apps.accounts.errors import UserNotFound
+from shared_apps.accounts.models import User
+from shared_apps.accounts.roles import Role
+from shared_apps.accounts.services.users import PROFILE_FIELDS, create_user, leave_campus, update_user
+from shared_apps.audit.services import Actor, record_action
+from shared_apps.federation.errors import (
+    AlreadyHere,
+    NotTheDestination,
+    NotTransferable,
+    OwnCampus,
+    TransferOpen,
+    UnknownCampus,
+    WrongTransferState,
+)
+from shared_apps.federation.models import Transfer
+from shared_apps.federation.rules import TranscriptEntry, TransferState, whole_transcript
+from shared_apps.federation.selectors import find_arrival, get_transfer
+from shared_apps.federation.services.registrations import give_up_places
+from shared_apps.outbox.services import add_message
+from tenants.context import current_campus
+from tenants.models import CampusState
+from tenants.registry import find_campus
+
+CLOSE_TASK: Final = "tenant_apps.attendance.tasks.close_transfer"
+_NAMES: Final = ("username", "email", "student_id")
+_KNOWN: Final = (*_NAMES, "first_name", "last_name")
+_GROUP: Final = tuple(name for name in PROFILE_FIELDS if name != "phone")
+
+
+@transaction.atomic
+def offer_transfer(*, by: Actor, at: datetime, user_id: UUID, destination: str, reason: str) -> Transfer:
+    """Offer a student of this campus to another, with what that needs to enter them.
+
+    Locks: the user's row.
+    Raises: UserNotFound, NotTransferable, TransferOpen, UnknownCampus (also suspended and archived ones), OwnCampus.
+    """
+    campus = find_campus(destination)
+    if campus is None or campus.state != CampusState.READY or campus.code != destination.upper():
+        raise UnknownCampus(attr="destination")
+    if campus == current_campus():
+        raise OwnCampus("Nobody moves to the campus they are at.", attr="destination")
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+    if user is None:
+        raise UserNotFound
+    if user.role != Role.STUDENT or not user.is_active:
+        raise NotTransferable(attr="user_id")
+    arrival = find_arrival(user)
+    if arrival is not None and arrival.state == TransferState.ACCEPTED:
+        raise TransferOpen  # their history has not come along yet
+    person = {name: getattr(user, name) for name in _KNOWN} | {name: getattr(user.profile, name) for name in _GROUP}
+    try:
+        with transaction.atomic():
+            transfer = Transfer.objects.create(
+                person_id=user.person_id, origin=current_campus().code, destination=campus.code, reason=reason,
+                person=person, requested_by_id=by.pk, created_at=at, updated_at=at,
+            )  # fmt: skip
+    except IntegrityError:
+        raise TransferOpen from None
+    _record(transfer, "offered", by=by, at=at, reason=reason)
+    return transfer
+
+
+@transaction.atomic
+def accept_transfer(*, by: Actor, at: datetime, transfer_id: UUID, names: dict[str, Any]) -> Transfer:
+    """Enter the person at this campus, as who they are; a message then closes their account at the origin.
+
+    ``names`` (username, email, student_id) replace those that somebody here has already. Whoever was at this campus
+    before gets that account back.
+
+    Locks: the transfer; the former account where there is one.
+    Raises: TransferNotFound, NotTheDestination, WrongTransferState, AlreadyHere, NameTaken (with ``attr``).
+    """
+    if get_transfer(transfer_id).destination != current_campus().code:
+        raise NotTheDestination
+    transfer = _lock_offered(transfer_id)
+    known = {**transfer.person, **names}
+    profile = {name: known.pop(name) for name in _GROUP}
+    former = User.objects.filter(person_id=transfer.person_id).first()
+    if former is not None and former.is_active:
+        raise AlreadyHere
+    if former is None:
+        user = create_user(by=by, at=at, role=Role.STUDENT, profile=profile, person_id=transfer.person_id, **known)
+    else:
+        back = {name: known[name] for name in ("first_name", "last_name")}
+        changes = {**back, **names, **profile, "role": Role.STUDENT, "is_active": True, "moved_to": ""}
+        user = update_user(by=by, at=at, user_id=former.pk, changes=changes)
+    User.objects.filter(pk=user.pk).update(came_with=transfer.pk)
+    _move_on(transfer, TransferState.ACCEPTED, at=at, accepted_at=at)
+    add_message(kind=CLOSE_TASK, payload={"transfer_id": str(transfer.pk), "origin": transfer.origin}, at=at)
+    _record(transfer, "accepted", by=by, at=at)
+    return transfer
+
+
+@transaction.atomic
+def cancel_transfer(*, by: Actor, at: datetime, transfer_id: UUID, reason: str) -> Transfer:
+    """Take an offer back, or decline it at the destination. What it said about the person is deleted.
+
+    Locks: the transfer. Raises: TransferNotFound, WrongTransferState.
+    """
+    transfer = _lock_offered(transfer_id)
+    me = current_campus().code
+    _move_on(transfer, TransferState.CANCELLED, at=at, person={}, cancelled_by=me, cancel_reason=reason)
+    _record(transfer, "cancelled", by=by, at=at, reason=reason)
+    return transfer
+
+
+@transaction.atomic
+def close_transfer(*, at: datetime, transfer_id: UUID, list_presences: Callable[[User], list[TranscriptEntry]]) -> bool:
+    """Write the transcript, and close the account of whoever has moved away; return False where that is done.
+
+    Stand in the origin. ``list_presences`` answers what a person of this campus was counted for.
+
+    Locks: the user's row, then the transfer, as whoever offers does.
+    """
+    transfer = Transfer.objects.filter(pk=transfer_id, origin=current_campus().code).first()
+    if transfer is None:
+        return False
+    user = User.objects.select_for_update(no_key=True).filter(person_id=transfer.person_id).first()
+    rows = Transfer.objects.select_for_update(no_key=True).filter(pk=transfer_id, state=TransferState.ACCEPTED)
+    if not rows.exists():
+        return False
+    arrival = find_arrival(user) if user else None
+    entries = whole_transcript(
+        received=arrival.entries if arrival else (),
+        own=list_presences(user) if user else (),
+        destination=transfer.destination,
+    )
+    if user is not None:  # None: this campus was restored from a backup older than the person
+        give_up_places(person_id=user.person_id, at=at)
+        leave_campus(user=user, to=transfer.destination, at=at)
+    transcript = [entry.as_json() for entry in entries]
+    _move_on(transfer, TransferState.CLOSED, at=at, transcript=transcript, closed_at=at)
+    _record(transfer, "closed", by=None, at=at)
+    return True
+
+
+def _lock_offered(transfer_id: UUID) -> Transfer:
+    rows = Transfer.objects.select_for_update(no_key=True)
+    transfer = rows.filter(pk=transfer_id, state=TransferState.OFFERED).first()
+    if transfer is None:
+        get_transfer(transfer_id)
+        raise WrongTransferState
+    return transfer
+
+
+def _move_on(transfer: Transfer, state: TransferState, *, at: datetime, **values: Any) -> None:
+    Transfer.objects.filter(pk=transfer.pk).update(state=state, updated_at=at, **values)
+
+
+def _record(transfer: Transfer, what: str, *, by: Actor | None, at: datetime, reason: str = "") -> None:
+    record_action(
+        at=at, by=by, action=f"transfer.{what}", target_type="transfer", target_id=transfer.pk, reason=reason,
+        changes={"origin": transfer.origin, "destination": transfer.destination},
+    )  # fmt: skip
