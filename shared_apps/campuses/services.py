@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
+from shared_apps.accounts.services.passes import remember_revocations
 from shared_apps.accounts.services.tokens import SignIn, begin_acting, revoke_all_tokens
 from shared_apps.accounts.services.users import check_password_strength, create_user
 from shared_apps.audit.services import Actor, record_action
@@ -214,8 +215,9 @@ def restore_campus(
 ) -> tuple[Label, Outcome | None]:
     """Put one campus back as ``file`` has it; see ``tenants.backups.restore_backup`` for states, locks and kills.
 
-    In the same transaction every sign-in of the campus ends, messages that were still to be sent at the time of the
-    backup are given up (their effects may have happened since), and the public site's audit gets its entry.
+    In the same transaction every sign-in of the campus ends, passes that were revoked since stay revoked, messages that
+    were still to be sent at the time of the backup are given up (their effects may have happened since), and the public
+    site's audit gets its entry.
 
     Returns the backup's label, and what became of its migrations where it was made by an older release.
     Raises: BackupError, WrongCampusState, OwnerCredentialsMissing.
@@ -224,6 +226,7 @@ def restore_campus(
     def finish(label: Label) -> None:
         with tables_of(campus.schema_name):
             ended = revoke_all_tokens()
+            remember_revocations(home=campus.code)
             given_up = abandon_messages(at=at, error="given up: the campus was restored from a backup")
         changes = {"made_at": label.made_at, "tokens": ended, "messages": given_up}
         _record_file(campus, file, by=by, at=at, action="campus.restored", changes=changes)

@@ -166,8 +166,16 @@ class FederatedRegistration(models.Model):
             "WHERE i.event_id = federation_federatedregistration.event_id AND i.withdrawn_at IS NULL "
             "AND i.campus = federation_federatedregistration.home AND i.host = federation_federatedregistration.host)",
         ),
-        # The host may write another home: of somebody who has moved between registering and coming.
-        RowPolicy("concerned_update", "UPDATE", using=_MINE),
+        # The host may write another home, of an invited campus: of somebody who has moved between registering and coming.
+        RowPolicy(
+            "host_updates",
+            "UPDATE",
+            using=f"host = {ME}",
+            check=f"host = {ME} AND EXISTS (SELECT 1 FROM public.federation_invitation i "
+            "WHERE i.event_id = federation_federatedregistration.event_id "
+            f"AND i.campus = federation_federatedregistration.home AND i.host = {ME})",
+        ),
+        RowPolicy("home_updates", "UPDATE", using=f"home = {ME}", check=f"home = {ME}"),
         # Of somebody who moves away: the row would keep them from registering under their new campus.
         RowPolicy("home_deletes", "DELETE", using=f"home = {ME}"),
     )

@@ -59,3 +59,18 @@ def revoke_passes(people: Sequence[User], *, at: datetime) -> None:
     for person in people:
         if person.is_active:
             person.pass_serial = through[person.person_id] + 1
+
+
+def remember_revocations(*, home: str) -> int:
+    """Raise the serials of people whose passes of that serial are revoked; return how many.
+
+    A campus that was restored from an older backup has forgotten what was revoked since; the public site has not.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {User._meta.db_table} u SET pass_serial = r.through_serial + 1 "
+            f"FROM public.{RevokedPass._meta.db_table} r "
+            "WHERE r.home = %s AND r.person_id = u.person_id AND u.pass_serial <= r.through_serial",
+            [home],
+        )
+        return cursor.rowcount

@@ -1,12 +1,15 @@
 """A pass that was taken back is refused at home and at every other campus, from that moment on."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from shared_apps.accounts.roles import Role
 from shared_apps.accounts.services.passes import replace_pass
+from shared_apps.accounts.services.tokens import issue_token
 from shared_apps.accounts.services.users import create_user, update_user
 from shared_apps.audit.models import AuditEntry
+from shared_apps.campuses.services import backup_campus, restore_campus
 from shared_apps.common.clock import now
 from tenant_apps.events.models import Event
 from tenants.context import public_context
@@ -143,3 +146,21 @@ def test_the_public_site_has_no_passes_to_revoke(cast: Cast) -> None:
         update_user(by=cast.super_admin.user, at=now(), user_id=other.pk, changes={"is_active": False})
 
         assert not RevokedPass.objects.exists()
+
+
+def test_a_campus_restored_from_an_older_backup_remembers_what_was_revoked(
+    cast: Cast, http: Http, tmp_path: Path
+) -> None:
+    home, host, ana = cast.malimono, cast.delcarmen, cast.malimono.student
+    here, there = make_event(home), make_shared_event(host, home)
+    file, old = tmp_path / "malimono.backup", pass_of(ana)
+    backup_campus(by=None, at=now(), campus=home.campus, file=file, on_progress=lambda _: None)
+    replace(http, ana, by=home.admin)
+
+    restore_campus(by=None, at=now(), campus=home.campus, file=file, on_progress=lambda _: None)
+
+    with home.here():
+        home.scanner.token = issue_token(user=home.scanner.user, label="", at=now()).text
+    new = pass_of(ana)
+    assert scan(http, home, here, old) == scan(http, host, there, old) == (422, "pass_revoked")
+    assert scan(http, home, here, new) == scan(http, host, there, new) == (201, "recorded")
