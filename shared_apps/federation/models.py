@@ -166,7 +166,7 @@ class FederatedRegistration(models.Model):
             "WHERE i.event_id = federation_federatedregistration.event_id AND i.withdrawn_at IS NULL "
             "AND i.campus = federation_federatedregistration.home AND i.host = federation_federatedregistration.host)",
         ),
-        # The host may write another home, of an invited campus: of somebody who has moved between registering and coming.
+        # The host may write another invited campus as home: of somebody who has moved between registering and coming.
         RowPolicy(
             "host_updates",
             "UPDATE",
@@ -175,7 +175,7 @@ class FederatedRegistration(models.Model):
             "WHERE i.event_id = federation_federatedregistration.event_id "
             f"AND i.campus = federation_federatedregistration.home AND i.host = {ME})",
         ),
-        RowPolicy("home_updates", "UPDATE", using=f"home = {ME}", check=f"home = {ME}"),
+        RowPolicy("home_updates", "UPDATE", using=f"home = {ME}", check=f"home = {ME} AND host <> {ME}"),
         # Of somebody who moves away: the row would keep them from registering under their new campus.
         RowPolicy("home_deletes", "DELETE", using=f"home = {ME}"),
     )
