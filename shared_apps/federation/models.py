@@ -155,7 +155,7 @@ class FederatedRegistration(models.Model):
 
     privileges: ClassVar = ("SELECT",)
     campus_privileges: ClassVar = {
-        "SELECT": (), "INSERT": (), "UPDATE": ("home", "state", "requested_at", "updated_at"), "DELETE": (),
+        "SELECT": (), "INSERT": (), "UPDATE": ("state", "requested_at", "updated_at"), "DELETE": (),
     }  # fmt: skip
     row_policies: ClassVar = (
         RowPolicy("concerned_read", "SELECT", using=_MINE),
@@ -166,18 +166,15 @@ class FederatedRegistration(models.Model):
             "WHERE i.event_id = federation_federatedregistration.event_id AND i.withdrawn_at IS NULL "
             "AND i.campus = federation_federatedregistration.home AND i.host = federation_federatedregistration.host)",
         ),
-        # The host may write another invited campus as home: of somebody who has moved between registering and coming.
-        RowPolicy(
-            "host_updates",
-            "UPDATE",
-            using=f"host = {ME}",
-            check=f"host = {ME} AND EXISTS (SELECT 1 FROM public.federation_invitation i "
-            "WHERE i.event_id = federation_federatedregistration.event_id "
-            f"AND i.campus = federation_federatedregistration.home AND i.host = {ME})",
-        ),
-        RowPolicy("home_updates", "UPDATE", using=f"home = {ME}", check=f"home = {ME} AND host <> {ME}"),
+        RowPolicy("concerned_update", "UPDATE", using=_MINE),
         # Of somebody who moves away: the row would keep them from registering under their new campus.
-        RowPolicy("home_deletes", "DELETE", using=f"home = {ME}"),
+        RowPolicy(
+            "origin_deletes",
+            "DELETE",
+            using=f"home = {ME} AND EXISTS (SELECT 1 FROM public.federation_transfer t "
+            "WHERE t.person_id = federation_federatedregistration.person_id "
+            f"AND t.origin = {ME} AND t.state = 'accepted')",
+        ),
     )
 
     pk = models.CompositePrimaryKey("event_id", "person_id")

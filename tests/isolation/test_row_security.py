@@ -344,8 +344,7 @@ GUEST = [
     "UPDATE public.federation_federatedregistration SET is_walk_in = true",
     "UPDATE public.federation_federatedregistration SET home = 'SNSU'",
     "DELETE FROM public.federation_federatedregistration WHERE home <> 'MALIMONO'",
-    # Its own people's places it may take away: of those who move to another campus.
-    *(f"DELETE FROM public.{table}" for table in TABLES if table != FederatedRegistration._meta.db_table),
+    *(f"DELETE FROM public.{table}" for table in TABLES),
 ]
 
 

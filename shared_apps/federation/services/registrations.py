@@ -80,7 +80,7 @@ def withdraw(*, by: User, at: datetime, event_id: UUID) -> FederatedRegistration
         raise RegistrationNotFound
     if found.state == RegistrationState.WITHDRAWN:
         return found
-    if Visit.objects.filter(event_id=event_id, person_id=by.person_id).exclude(status=VisitStatus.VOID).exists():
+    if _is_counted(event_id, by.person_id):
         raise AlreadyAttended
     had_seat = found.state == RegistrationState.REGISTERED
     FederatedRegistration.objects.filter(event_id=event_id, person_id=by.person_id).update(
@@ -99,25 +99,30 @@ def give_up_places(*, person_id: UUID, at: datetime) -> int:
 
     Seats go to those who wait. Kept are places that were used, and those of events that are over. Needs a transaction.
 
-    Locks: the campus's invitations to those events, in the order of the events.
+    Locks: for each event in their order, the campus's invitation, then the place: a scan that uses it in this moment
+    has either counted the person already, or finds no place.
     """
     me = current_campus().code
-    counted = Visit.objects.filter(person_id=person_id).exclude(status=VisitStatus.VOID)
     over = FederatedEvent.objects.filter(ends_at__lte=at)
-    places = FederatedRegistration.objects.filter(person_id=person_id, home=me).exclude(
-        event_id__in=counted.values("event_id")
-    )
-    places = places.exclude(event_id__in=over.values("id")).order_by("event_id")
-    event_ids = list(places.values_list("event_id", flat=True))
-    for event_id in event_ids:
+    places = FederatedRegistration.objects.filter(person_id=person_id, home=me)
+    given_up = 0
+    event_ids = places.exclude(event_id__in=over.values("id")).order_by("event_id").values_list("event_id", flat=True)
+    for event_id in list(event_ids):
         Invitation.objects.select_for_update(no_key=True).filter(event_id=event_id, campus=me).first()
-        mine = FederatedRegistration.objects.filter(event_id=event_id, person_id=person_id)
-        had_seat = mine.filter(state=RegistrationState.REGISTERED).exists()
-        mine.delete()
-        if had_seat:
+        place = places.select_for_update(no_key=True).filter(event_id=event_id).first()
+        if place is None or _is_counted(event_id, person_id):
+            continue
+        FederatedRegistration.objects.filter(event_id=event_id, person_id=person_id).delete()
+        given_up += 1
+        if place.state == RegistrationState.REGISTERED:
             Invitation.objects.filter(event_id=event_id, campus=me).update(taken=F("taken") - 1)
             promote_waiting(event_id=event_id, campus=me, at=at)
-    return len(event_ids)
+    return given_up
+
+
+def _is_counted(event_id: UUID, person_id: UUID) -> bool:
+    counted = Visit.objects.filter(event_id=event_id, person_id=person_id).exclude(status=VisitStatus.VOID)
+    return counted.exists()
 
 
 def _lock_invitation(event_id: UUID) -> Invitation:

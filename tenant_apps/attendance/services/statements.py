@@ -64,8 +64,7 @@ TAKE_PLACE: Final = """
     SELECT %(federated_event_id)s, %(person_id)s, %(host)s, %(home)s, 'registered', true, %(received_at)s,
            %(received_at)s
       FROM seat
-    ON CONFLICT (event_id, person_id) DO UPDATE
-       SET state = 'registered', home = EXCLUDED.home, updated_at = EXCLUDED.updated_at
+    ON CONFLICT (event_id, person_id) DO UPDATE SET state = 'registered', updated_at = EXCLUDED.updated_at
      WHERE federation_federatedregistration.state <> 'registered'
     RETURNING person_id
 """

@@ -537,24 +537,6 @@ def test_places_are_given_up_at_the_origin_and_taken_anew(cast: Cast, http: Http
     assert differences(cast) == []
 
 
-def test_a_place_that_the_old_campus_lost_becomes_the_new_one_s_at_the_door(cast: Cast, http: Http) -> None:
-    origin, destination, host, ana = cast.malimono, cast.delcarmen, cast.snsu, cast.malimono.student
-    event = make_shared_event(host, origin, destination)
-    first, second = two_sessions(http, host, event)
-    assert scan(http, host, event, pass_of(ana), session_id=first) == (201, "recorded")
-    ana_now = move(http, ana, destination, **NAMES)
-    changed = http.patch(f"events/events/{event.pk}/", {"allowed_campuses": ["DELCARMEN"]}, by=host.admin)
-    assert changed.status_code == 200, changed.content
-
-    assert scan(http, host, event, pass_of(ana_now), session_id=second) == (201, "recorded")
-
-    with host.here():
-        place = FederatedRegistration.objects.get(person_id=ana.user.person_id)
-    assert (place.home, place.state) == ("DELCARMEN", "registered")
-    assert ledger(ana) == [("SNSU", "MALIMONO", "present")]
-    assert differences(cast) == []
-
-
 # --- Faults and races -------------------------------------------------------------------------------
 
 
