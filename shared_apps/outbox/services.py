@@ -23,6 +23,8 @@ logger = logging.getLogger("eas.outbox")
 
 LEASE: Final = timedelta(seconds=60)
 MOST_ATTEMPTS: Final = 8
+# How long a message waits for a campus that is suspended, restored or behind.
+CAMPUS_RESTS: Final = timedelta(minutes=10)
 KEPT_FOR: Final = timedelta(days=7)
 _BATCH: Final = 100
 

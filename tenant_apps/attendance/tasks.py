@@ -12,7 +12,7 @@ from shared_apps.federation.directory import ask_display_name
 from shared_apps.federation.selectors import get_reconciliation
 from shared_apps.federation.services import transfers
 from shared_apps.federation.services.reconciliations import finish_reconciliation, request_reconciliation
-from shared_apps.outbox.services import claim_message, finish_message, postpone_message, take_slot
+from shared_apps.outbox.services import CAMPUS_RESTS, claim_message, finish_message, postpone_message, take_slot
 from tenant_apps.attendance.selectors import list_presences
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.attendance.services.visitors import name_visitor
@@ -21,18 +21,18 @@ from tenants.errors import CampusNotReady, CampusSuspended, SiteNotFound
 from tenants.registry import confirm_current_campus, find_campus
 
 RECONCILE_EVERY: Final = timedelta(hours=6)
-ORIGIN_RESTS: Final = timedelta(minutes=10)
 
 
 @shared_task
 def learn_visitor_name(*, message_id: str, home: str, person_id: str, **later: Any) -> None:
     """Ask the home campus what a visitor is called. Asking twice does no harm.
 
-    One that is being restored or migrated is asked later: the message stays due, and is carried again.
+    One that is being restored or migrated is asked later: the message waits.
     """
     try:
         name = ask_display_name(home=home, person_id=UUID(person_id))
     except CampusNotReady:
+        postpone_message(message_id=UUID(message_id), until=now() + CAMPUS_RESTS)
         return
     with transaction.atomic():
         if claim_message(message_id=UUID(message_id)):
@@ -83,6 +83,6 @@ def close_transfer(*, message_id: str, transfer_id: str, origin: str, **later: A
             confirm_current_campus()
             transfers.close_transfer(at=at, transfer_id=UUID(transfer_id), list_presences=list_presences)
     except (CampusSuspended, CampusNotReady, SiteNotFound):
-        postpone_message(message_id=UUID(message_id), until=at + ORIGIN_RESTS)
+        postpone_message(message_id=UUID(message_id), until=at + CAMPUS_RESTS)
     else:
         finish_message(message_id=UUID(message_id), at=at)

@@ -23,11 +23,12 @@ from shared_apps.federation.models import Visit
 from shared_apps.federation.services.university import call_event
 from shared_apps.federation.tasks import hold_event
 from shared_apps.outbox.models import OutboxMessage
-from shared_apps.outbox.services import LEASE, relay_due_messages
+from shared_apps.outbox.services import CAMPUS_RESTS, LEASE, relay_due_messages
 from tenant_apps.attendance import tasks as attendance_tasks
 from tenant_apps.attendance.models import Attendance, Scan, Visitor
 from tenant_apps.attendance.rules import Method
-from tenant_apps.attendance.services.recording import ScanRequest, record_scan
+from tenant_apps.attendance.services.recording import record_scan
+from tenant_apps.attendance.services.verdicts import ScanRequest
 from tenant_apps.attendance.tasks import learn_visitor_name
 from tenant_apps.events.models import Event, Session
 from tenants import registry
@@ -270,7 +271,7 @@ def test_a_suspended_campus_gets_the_event_when_it_is_back(cast: Cast) -> None:
     set_state(reactivate_campus)
     broker.got.clear()
 
-    relay(cast, broker, moment + LEASE)
+    relay(cast, broker, moment + CAMPUS_RESTS + timedelta(minutes=1))
     for delivery in broker.got:
         work(delivery)
 

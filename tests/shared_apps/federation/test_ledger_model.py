@@ -30,7 +30,7 @@ from shared_apps.federation.models import Invitation, Visit
 from shared_apps.federation.services.university import call_event, cancel_event, common_event
 from shared_apps.federation.services.university import change_event as change_common_event
 from tenant_apps.attendance.models import Attendance
-from tenant_apps.attendance.services import recording
+from tenant_apps.attendance.services import verdicts
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.events.models import Event
 from tenant_apps.events.services.editing import create_event
@@ -75,9 +75,9 @@ def crashing(how: str | None) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         if how == "message":
-            patch.setattr(recording, "add_message", add_nothing)
+            patch.setattr(verdicts, "add_message", add_nothing)
         else:
-            patch.setattr(recording, "transaction", Dying)
+            patch.setattr(verdicts, "transaction", Dying)
         yield
 
 
