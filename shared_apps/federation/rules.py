@@ -60,6 +60,7 @@ class DifferenceKind(models.TextChoices):
     MISSING_ATTENDANCE = "missing_attendance", "A visit whose attendance the host has lost: it is made again."
     STATUS = "status", "A visit and its attendance differ in status or times: the attendance follows."
     EVENT = "event", "The host's event is not what was shared, or gone: it follows."
+    TRANSFER = "transfer", "A move that the campus has forgotten: the account is closed, or entered, again."
     SEATS = "seats", "More or fewer seats are taken than places registered: they are counted again."
 
 

@@ -21,7 +21,7 @@ class Difference:
 
     host: str
     kind: DifferenceKind
-    event: UUID
+    event: UUID | None = None
     person_id: UUID | None = None
     detail: str = ""
     repaired: bool = False
@@ -30,7 +30,7 @@ class Difference:
         """Return it as it is stored and answered."""
         values = asdict(self)
         return {
-            **values, "kind": self.kind.value, "event": str(self.event),
+            **values, "kind": self.kind.value, "event": str(self.event) if self.event else None,
             "person_id": str(self.person_id) if self.person_id else None,
             "detail": self.detail or self.kind.label,
         }  # fmt: skip

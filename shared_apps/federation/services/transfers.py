@@ -11,10 +11,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
-from shared_apps.accounts.errors import UserNotFound
+from shared_apps.accounts.errors import NameTaken, UserNotFound
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
+from shared_apps.accounts.services.passes import remember_revocations
 from shared_apps.accounts.services.users import PROFILE_FIELDS, create_user, leave_campus, update_user
 from shared_apps.audit.services import Actor, record_action
 from shared_apps.federation.errors import (
@@ -38,6 +40,7 @@ from tenants.registry import find_campus
 CLOSE_TASK: Final = "tenant_apps.attendance.tasks.close_transfer"
 _NAMES: Final = ("username", "email", "student_id")
 _KNOWN: Final = (*_NAMES, "first_name", "last_name")
+_MOVED: Final = (TransferState.ACCEPTED, TransferState.CLOSED)
 _GROUP: Final = tuple(name for name in PROFILE_FIELDS if name != "phone")
 
 
@@ -99,7 +102,8 @@ def accept_transfer(*, by: Actor, at: datetime, transfer_id: UUID, names: dict[s
         changes = {**back, **names, **profile, "role": Role.STUDENT, "is_active": True, "moved_to": ""}
         user = update_user(by=by, at=at, user_id=former.pk, changes=changes)
     User.objects.filter(pk=user.pk).update(came_with=transfer.pk)
-    _move_on(transfer, TransferState.ACCEPTED, at=at, accepted_at=at)
+    # Under the names that were free: a campus that is restored enters the person again by what stands here.
+    _move_on(transfer, TransferState.ACCEPTED, at=at, accepted_at=at, person={**transfer.person, **names})
     add_message(kind=CLOSE_TASK, payload={"transfer_id": str(transfer.pk), "origin": transfer.origin}, at=at)
     _record(transfer, "accepted", by=by, at=at)
     return transfer
@@ -145,6 +149,47 @@ def close_transfer(*, at: datetime, transfer_id: UUID, list_presences: Callable[
     transcript = [entry.as_json() for entry in entries]
     _move_on(transfer, TransferState.CLOSED, at=at, transcript=transcript, closed_at=at)
     _record(transfer, "closed", by=None, at=at)
+    return True
+
+
+def remember_transfers(*, at: datetime, repair: bool) -> list[tuple[UUID, bool]]:
+    """Return (person id, whether it was mended) of those whose last move this campus has forgotten.
+
+    It was restored from a backup that is older than the move. With ``repair`` the account of whoever has moved away is
+    closed again, and whoever has come is entered again; not where somebody has taken their name meanwhile.
+    """
+    me = current_campus().code
+    moves = Transfer.objects.filter(Q(origin=me) | Q(destination=me), state__in=_MOVED)
+    latest = moves.order_by("person_id", "-accepted_at").distinct("person_id")
+    people = {user.person_id: user for user in User.objects.filter(person_id__in=latest.values("person_id"))}
+    found = []
+    for move in latest:
+        user = people.get(move.person_id)
+        is_back = user is not None and user.is_active and move.origin == me and move.state == TransferState.CLOSED
+        is_gone = move.destination == me and (user is None or (not user.is_active and user.moved_to != ""))
+        if is_back or is_gone:
+            found.append((move.person_id, repair and _move_again(move, at=at)))
+    return found
+
+
+@transaction.atomic
+def _move_again(move: Transfer, *, at: datetime) -> bool:
+    user = User.objects.select_for_update(no_key=True).filter(person_id=move.person_id).first()
+    if move.origin == current_campus().code:
+        if user is not None:
+            leave_campus(user=user, to=move.destination, at=at)
+        return True
+    if user is None:
+        known = {name: move.person[name] for name in _KNOWN}
+        profile = {name: move.person[name] for name in _GROUP}
+        try:
+            user = create_user(by=None, at=at, role=Role.STUDENT, profile=profile, person_id=move.person_id, **known)
+        except NameTaken:
+            return False
+    User.objects.filter(pk=user.pk).update(is_active=True, moved_to="", came_with=move.pk)
+    remember_revocations(home=move.destination)
+    if move.state == TransferState.ACCEPTED:  # the message that closes it was given up with the restore
+        add_message(kind=CLOSE_TASK, payload={"transfer_id": str(move.pk), "origin": move.origin}, at=at)
     return True
 
 

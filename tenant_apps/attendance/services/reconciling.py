@@ -19,6 +19,7 @@ from shared_apps.federation.rules import DifferenceKind, FederatedKind, VisitSta
 from shared_apps.federation.selectors import list_federated_events
 from shared_apps.federation.services.hosting import recount_seats
 from shared_apps.federation.services.reconciliations import Difference
+from shared_apps.federation.services.transfers import remember_transfers
 from tenant_apps.attendance.models import Attendance, Correction, Visitor
 from tenant_apps.attendance.rules import AttendanceStatus, Method
 from tenant_apps.events.models import Event
@@ -91,7 +92,10 @@ def reconcile_host(*, at: datetime, repair: bool) -> list[Difference]:
     Stand in the campus. Each difference is repaired in a transaction of its own, so a run may be killed and run again.
     """
     me = current_campus().code
-    found = []
+    found = [
+        Difference(host=me, kind=DifferenceKind.TRANSFER, person_id=person_id, repaired=mended)
+        for person_id, mended in remember_transfers(at=at, repair=repair)
+    ]
     for shared in list_federated_events().filter(host=me):
         if recount_seats(event_id=shared.pk, at=at, repair=repair):
             found.append(Difference(host=me, kind=DifferenceKind.SEATS, event=shared.pk, repaired=repair))
@@ -136,7 +140,7 @@ def _credit(one: Difference, attendance_id: UUID, *, at: datetime) -> Difference
 @transaction.atomic
 def _undo_again(one: Difference, *, at: datetime) -> Difference:
     """Make presence void of which the ledger's last word is that it does not count: the host forgot, not the ledger."""
-    for attendance in _attendances_of(one.event, cast(UUID, one.person_id)):
+    for attendance in _attendances_of(cast(UUID, one.event), cast(UUID, one.person_id)):
         _set_status(attendance, AttendanceStatus.VOID, at=at)
     return replace(one, repaired=True)
 
@@ -144,7 +148,7 @@ def _undo_again(one: Difference, *, at: datetime) -> Difference:
 @transaction.atomic
 def _restore(one: Difference, visit_id: UUID, *, at: datetime) -> Difference:
     """Make the attendance that a visit stands for what the visit says, also where the host has lost it."""
-    visit = Visit.objects.get(event_id=one.event, id=visit_id)
+    visit = Visit.objects.get(event_id=cast(UUID, one.event), id=visit_id)
     attendance = Attendance.objects.select_for_update(no_key=True).filter(pk=visit.attendance_id).first()
     if attendance is not None:
         _follow_visit(attendance, visit, at=at)
@@ -165,7 +169,7 @@ def _restore(one: Difference, visit_id: UUID, *, at: datetime) -> Difference:
         Attendance.objects.select_for_update(no_key=True).filter(session=session, user=user, visitor=visitor).first()
     )
     if again is not None:  # scanned once more after the restore: the visit stands for that one
-        Visit.objects.filter(event_id=one.event, id=visit.id).update(attendance_id=again.pk, updated_at=at)
+        Visit.objects.filter(event_id=visit.event_id, id=visit.id).update(attendance_id=again.pk, updated_at=at)
         _follow_visit(again, visit, at=at)
         return replace(one, repaired=True)
     Attendance.objects.create(

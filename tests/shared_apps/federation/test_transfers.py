@@ -1,6 +1,7 @@
 """Students who change campus: one identity, one active account, nothing counted twice, the history moves along."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ from config.celery import app
 from shared_apps.accounts.models import AccessToken, User
 from shared_apps.accounts.services.tokens import issue_token
 from shared_apps.audit.models import AuditEntry
+from shared_apps.campuses.services import backup_campus, restore_campus
 from shared_apps.common.clock import now
 from shared_apps.federation.errors import AlreadyRegistered, WrongTransferState
 from shared_apps.federation.models import FederatedEvent, FederatedRegistration, Invitation, Transfer, Visit
@@ -706,3 +708,53 @@ def test_constraints_of_transfers(cast: Cast, changes: dict, constraint: str) ->
 def test_nobody_is_active_where_they_moved_away_from(cast: Cast) -> None:
     with cast.malimono.here(), pytest.raises(IntegrityError, match="accounts_user_active_at_one_campus"):
         User.objects.filter(username="ana").update(moved_to="SNSU")
+
+
+def back_up(site: Site, file: Path) -> None:
+    backup_campus(by=None, at=now(), campus=site.campus, file=file, on_progress=lambda _: None)
+
+
+def restore(site: Site, file: Path) -> None:
+    restore_campus(by=None, at=now(), campus=site.campus, file=file, on_progress=lambda _: None)
+
+
+def repair(cast: Cast) -> list[tuple[str, str, bool]]:
+    found = [one for _, each in reconcile_hosts(at=now(), repair=True) for one in each or ()]
+    return [(one.host, one.kind.value, one.repaired) for one in found]
+
+
+def test_an_origin_that_was_restored_closes_the_account_again(cast: Cast, http: Http, tmp_path: Path) -> None:
+    home, there, ana = cast.malimono, cast.delcarmen, cast.malimono.student
+    back_up(home, tmp_path / "origin")
+    move(http, ana, there, **NAMES)
+    restore(home, tmp_path / "origin")
+    reopened = account(home, ana)
+    assert reopened is not None
+    assert reopened.is_active
+
+    assert [one.kind for one in differences(cast)] == ["transfer"]
+    assert repair(cast) == [("MALIMONO", "transfer", True)]
+
+    closed = account(home, ana)
+    assert closed is not None
+    assert (closed.is_active, closed.moved_to) == (False, "DELCARMEN")
+    assert differences(cast) == []
+
+
+def test_a_destination_that_was_restored_enters_the_person_again(cast: Cast, http: Http, tmp_path: Path) -> None:
+    home, there, ana = cast.malimono, cast.delcarmen, cast.malimono.student
+    back_up(there, tmp_path / "destination")
+    offered = offer(http, ana, there)
+    assert accept(http, offered.json()["id"], there, **NAMES).status_code == 200
+    restore(there, tmp_path / "destination")  # the message that closes the move is lost with it
+    assert account(there, ana) is None
+
+    assert repair(cast) == [("DELCARMEN", "transfer", True)]
+    deliver(there)
+
+    entered, closed = account(there, ana), account(home, ana)
+    assert entered is not None
+    assert closed is not None
+    assert (entered.username, entered.is_active, closed.is_active) == ("ana.r", True, False)
+    assert http.get("federation/transcript/", by=at_home(there, ana)).status_code == 200
+    assert differences(cast) == []

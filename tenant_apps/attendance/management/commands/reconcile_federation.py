@@ -7,6 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from shared_apps.common.clock import now
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 
+_ABOUT = (("event", "event"), ("person", "person_id"))
+
 
 class Command(BaseCommand):
     help = "Compare the ledger with the attendances of every host, and name every difference; --repair mends them."
@@ -23,9 +25,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{code}: {len(found)} differences")
             for one in found:
                 row = one.as_json()
-                person = f", person {one.person_id}" if one.person_id else ""
+                about = ", ".join(f"{name} {row[key]}" for name, key in _ABOUT if row[key])
                 done = " [repaired]" if one.repaired else ""
-                self.stdout.write(f"  {row['kind']}: event {one.event}{person}: {row['detail']}{done}")
+                self.stdout.write(f"  {row['kind']}: {about}: {row['detail']}{done}")
                 left += not one.repaired
             differences += len(found)
         if left:
