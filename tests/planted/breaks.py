@@ -26,6 +26,9 @@ HOSTILE = "tests/isolation/test_hostile_input.py"
 LOGINS = "tests/isolation/test_logins.py"
 CONTEXT = "tests/tenants/test_context.py"
 SIGN_IN = "tests/shared_apps/accounts/test_sign_in.py"
+RACES = "tests/shared_apps/federation/test_ledger_races.py"
+RESTORING = "tests/shared_apps/federation/test_restoring.py"
+ROWS = "tests/isolation/test_row_security.py"
 ACTING = "tests/shared_apps/campuses/test_acting.py"
 MARK = "tests/tenant_apps/attendance/test_mark_attendance.py"
 TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
@@ -295,6 +298,86 @@ BREAKS = (
         'RowPolicy("campus_reads", "SELECT", using=f"campus = {ME}")',
         'RowPolicy("campus_reads", "SELECT", using="true")',
         (LOGINS,),
+    ),
+    Break(
+        "presence stays although another campus counts the person",
+        "tenant_apps/attendance/services/verdicts.py",
+        "            if not counts_here:\n                raise CountedElsewhere",
+        "            if False:\n                raise CountedElsewhere",
+        (RACES,),
+    ),
+    Break(
+        "everybody finds a free seat",
+        "shared_apps/federation/rules.py",
+        "    return seats is None or taken < seats",
+        "    return True",
+        (RACES,),
+    ),
+    Break(
+        "a place that was read is not looked at again",
+        "tenant_apps/attendance/services/verdicts.py",
+        'source="FROM place" if visitor.needs_place else ""',
+        'source=""',
+        (RACES,),
+    ),
+    Break(
+        "a place may be given back while the person is let in",
+        "tenant_apps/attendance/services/statements.py",
+        "AND state = 'registered'\n       FOR SHARE",
+        "AND state = 'registered'",
+        (RACES,),
+    ),
+    Break(
+        "an undo does not wait for the visit",
+        "tenant_apps/attendance/services/corrections.py",
+        "    lock_visit(event_id=event_id, person_id=person_id)\n",
+        "",
+        (RACES,),
+    ),
+    Break(
+        "an event is opened to others behind a scan's back",
+        "tenant_apps/attendance/services/statements.py",
+        "       AND e.federated_event_id IS NOT DISTINCT FROM %(federated_event_id)s\n",
+        "",
+        (RACES,),
+    ),
+    Break(
+        "row-level security is declared and not switched on",
+        "tenants/logins.py",
+        '    _run(SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(place))\n',
+        "",
+        (ROWS,),
+    ),
+    Break(
+        "a campus counts people at events that are not its own",
+        "shared_apps/federation/models.py",
+        'AND EXISTS (SELECT 1 FROM public.federation_federatedevent e "\n'
+        '            f"WHERE e.id = federation_visit.event_id AND (e.host = {ME} OR {ME} = ANY(e.participants)))"',
+        '"',
+        (ROWS,),
+    ),
+    Break(
+        "a guest gives itself seats",
+        "shared_apps/federation/models.py",
+        'AND withdrawn_at IS NULL AND seats IS NOT DISTINCT FROM ("\n'
+        '            "SELECT i.seats FROM public.federation_invitation i WHERE i.event_id = federation_invitation.event_id "\n'
+        '            "AND i.campus = federation_invitation.campus)"',
+        'AND withdrawn_at IS NULL"',
+        (ROWS,),
+    ),
+    Break(
+        "visits of all campuses are read by each",
+        "shared_apps/federation/models.py",
+        '        RowPolicy("concerned_read", "SELECT", using=_MINE),\n        # Else',
+        '        RowPolicy("concerned_read", "SELECT", using="true"),\n        # Else',
+        (ROWS,),
+    ),
+    Break(
+        "an undo that the restored host has forgotten is forgotten",
+        "tenant_apps/attendance/services/reconciling.py",
+        "            elif was_undone:",
+        "            elif False:",
+        (RESTORING,),
     ),
 )
 

@@ -4,12 +4,13 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import transaction
 
 from shared_apps.common.clock import now
 from shared_apps.common.errors import DomainError
@@ -401,6 +402,38 @@ def test_opening_an_event_waits_for_the_doors_and_then_refuses(cast: Cast) -> No
     assert disagreements(cast) == []
 
 
+def before_commit(
+    monkeypatch: pytest.MonkeyPatch, scanning: Callable[[], ScanAnswer], happens: Callable[[], None]
+) -> int:
+    """Scan, and let ``happens`` run when the scan's statement has run and before it commits, as far as it gets without
+    waiting for the scan; return the scan's status.
+    """
+    written, happened = threading.Event(), threading.Event()
+
+    class Slow:
+        @staticmethod
+        @contextmanager
+        def atomic() -> Iterator[None]:
+            with transaction.atomic():
+                yield
+                written.set()
+                happened.wait(0.5)
+
+    monkeypatch.setattr(verdicts, "transaction", Slow)
+    statuses = []
+
+    def both(number: int) -> None:
+        if number == 0:
+            statuses.append(scanning().status)
+            return
+        assert written.wait(5)
+        happens()
+        happened.set()
+
+    assert together(2, both) == []
+    return statuses[0]
+
+
 def test_a_scan_in_another_session_while_the_first_is_undone_stays_counted(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -412,40 +445,33 @@ def test_a_scan_in_another_session_while_the_first_is_undone_stays_counted(
         first, second = (row.pk for row in event.sessions.all())
     text = pass_of(site.student)
     attendance_id = scan(site, event.pk, text, session_id=first).body["attendance"]["id"]
-    # The scan stops when its statement has run and before it commits, until the undo is done or waits for it.
-    written, go_on = threading.Event(), threading.Event()
-    real = verdicts.transaction.atomic
 
-    class Slow:
-        @staticmethod
-        def atomic() -> Any:
-            block = real()
-            leave = type(block).__exit__
-
-            class Block(type(block)):
-                def __exit__(self, *raised: Any) -> Any:
-                    written.set()
-                    go_on.wait(2)
-                    return leave(self, *raised)
-
-            block.__class__ = Block
-            return block
-
-    monkeypatch.setattr(verdicts, "transaction", Slow)
-    statuses = []
-
-    def undo_or_scan(number: int) -> None:
-        if number == 0:
-            statuses.append(scan(site, event.pk, text, session_id=second).status)
-            return
-        assert written.wait(5)
+    def undo() -> None:
         with site.here():
             undo_attendance(by=site.admin.user, at=now(), attendance_id=attendance_id, reason="wrong")
-        go_on.set()
 
-    assert together(2, undo_or_scan) == []
+    assert before_commit(monkeypatch, lambda: scan(site, event.pk, text, session_id=second), undo) == 201
 
-    assert statuses == [201]
     with public_context():
         assert Visit.objects.exclude(status="void").count() == 1
+    assert disagreements(cast) == []
+
+
+def test_a_place_is_not_given_back_while_the_person_is_let_in(
+    cast: Cast, one_seat: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, next_ = cast.malimono.student, cast.malimono.friend
+    assert [sign_up(first, one_seat), sign_up(next_, one_seat)] == ["registered", "waiting"]
+    text, refused = pass_of(first), []
+
+    def try_to_give_back() -> None:
+        try:
+            give_back(first, one_seat)
+        except registrations.AlreadyAttended as error:
+            refused.append(error)
+
+    assert before_commit(monkeypatch, lambda: scan(cast.delcarmen, one_seat, text), try_to_give_back) == 201
+
+    assert len(refused) == 1
+    assert places(one_seat) == {first.user.person_id: "registered", next_.user.person_id: "waiting"}
     assert disagreements(cast) == []
