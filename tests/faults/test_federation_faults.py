@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -11,9 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg2
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from shared_apps.campuses.services import reactivate_campus, suspend_campus
 from shared_apps.common.clock import now
@@ -36,6 +34,7 @@ from tenants.context import campus_context, public_context
 from tenants.registry import find_campus
 from tests.cast import Cast, Site
 from tests.factories import make_shared_event, pass_of
+from tests.faults.harm import Killer, cutting, scan_through
 from tests.live import LiveServer, live_server
 from tests.shared_apps.federation.sharing import disagreements, enrol, hold_everywhere, passes
 from tests.tenant_apps.attendance.test_races import together
@@ -71,13 +70,7 @@ def scan_everywhere_under(cast: Cast, server: LiveServer, *, people: int, doors:
             else:
                 trouble.append("never answered")
 
-    threads = [threading.Thread(target=door, args=(number,), daemon=True) for number in range(doors)]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        harm()
-        server.supervisor.revive()
-        time.sleep(0.1)
+    scan_through(server, door=door, doors=doors, harm=harm)
 
     assert trouble == []
     assert len(answered) == len(texts) * doors
@@ -107,44 +100,17 @@ def scan_everywhere_under(cast: Cast, server: LiveServer, *, people: int, doors:
 @pytest.mark.slow
 def test_web_processes_killed_while_visitors_are_scanned_at_two_hosts(cast: Cast, tmp_path: Path) -> None:
     with live_server(tmp_path / "web.log") as server:
-        killed = {"server": 0, "worker": 0}
-        struck_at = 0.0
-
-        def kill_one() -> None:
-            nonlocal struck_at
-            running = server.processes()
-            if len(running) < 3 or time.monotonic() - struck_at < 1 or killed["server"] == 2:
-                return  # it recovers, or has suffered enough
-            victim = "server" if killed["worker"] >= 2 * (killed["server"] + 1) else "worker"
-            os.kill(random.choice(running[1:]) if victim == "worker" else running[0], signal.SIGKILL)
-            killed[victim] += 1
-            struck_at = time.monotonic()
-
+        kill_one = Killer(server)
         scan_everywhere_under(cast, server, people=12, doors=6, harm=kill_one)
-        assert killed["worker"] >= 1
+        assert kill_one.killed["worker"] >= 1
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("EAS_TEST_SUPERUSER_URL" not in os.environ, reason="needs the embedded server's superuser")
 def test_database_connections_cut_while_visitors_are_scanned_at_two_hosts(cast: Cast, tmp_path: Path) -> None:
-    superuser = psycopg2.connect(os.environ["EAS_TEST_SUPERUSER_URL"])
-    superuser.autocommit = True
-    cuts = 0
-
-    def cut_all() -> None:
-        nonlocal cuts
-        with superuser.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = %s AND usename SIMILAR TO '%%c\\_(malimono|delcarmen)'",
-                [connection.settings_dict["NAME"]],
-            )
-            cuts += cursor.rowcount
-
-    with live_server(tmp_path / "web.log") as server:
+    with cutting("malimono|delcarmen") as cut_all, live_server(tmp_path / "web.log") as server:
         scan_everywhere_under(cast, server, people=12, doors=6, harm=cut_all)
-    superuser.close()
-    assert cuts >= 5
+    assert cut_all.cuts >= 5
 
 
 # --- Relays and workers ----------------------------------------------------------------------------------------------

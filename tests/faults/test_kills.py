@@ -2,16 +2,13 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-import psycopg2
 import pytest
-from django.db import connection
 
 from shared_apps.accounts.models import Profile, User
 from shared_apps.common.ids import uuid7
@@ -20,6 +17,7 @@ from tenants.context import public_context
 from tenants.models import Campus
 from tests.cast import Cast
 from tests.factories import make_event
+from tests.faults.harm import Killer, cutting, scan_through
 from tests.live import ROOT, LiveServer, environment, live_server
 
 pytestmark = pytest.mark.slow
@@ -58,14 +56,7 @@ def scan_under(cast: Cast, server: LiveServer, *, people: int, doors: int, harm)
             else:
                 trouble.append("never answered")
 
-    threads = [threading.Thread(target=door, args=(number,), daemon=True) for number in range(doors)]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        harm()
-        # Here and not in a thread: the kernel ends a child with the thread that started it.
-        server.supervisor.revive()
-        time.sleep(0.1)
+    scan_through(server, door=door, doors=doors, harm=harm)
 
     assert trouble == []
     assert len(acknowledged) == people * doors
@@ -78,43 +69,16 @@ def scan_under(cast: Cast, server: LiveServer, *, people: int, doors: int, harm)
 
 def test_web_processes_killed_while_scanning(cast: Cast, tmp_path: Path) -> None:
     with live_server(tmp_path / "web.log") as server:
-        killed = {"server": 0, "worker": 0}
-        struck_at = 0.0
-
-        def kill_one() -> None:
-            nonlocal struck_at
-            running = server.processes()
-            if len(running) < 3 or time.monotonic() - struck_at < 1 or killed["server"] == 2:
-                return  # it recovers, or has suffered enough: each death is followed by a longer pause
-            victim = "server" if killed["worker"] >= 2 * (killed["server"] + 1) else "worker"
-            os.kill(random.choice(running[1:]) if victim == "worker" else running[0], signal.SIGKILL)
-            killed[victim] += 1
-            struck_at = time.monotonic()
-
+        kill_one = Killer(server)
         scan_under(cast, server, people=60, doors=6, harm=kill_one)
-        assert killed["worker"] >= 2
+        assert kill_one.killed["worker"] >= 2
 
 
 @pytest.mark.skipif("EAS_TEST_SUPERUSER_URL" not in os.environ, reason="needs the embedded server's superuser")
 def test_database_connections_cut_while_scanning(cast: Cast, tmp_path: Path) -> None:
-    superuser = psycopg2.connect(os.environ["EAS_TEST_SUPERUSER_URL"])
-    superuser.autocommit = True
-    cuts = 0
-
-    def cut_all() -> None:
-        nonlocal cuts
-        with superuser.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = %s AND usename LIKE '%%c\\_malimono'",
-                [connection.settings_dict["NAME"]],
-            )
-            cuts += cursor.rowcount
-
-    with live_server(tmp_path / "web.log") as server:
+    with cutting("malimono") as cut_all, live_server(tmp_path / "web.log") as server:
         scan_under(cast, server, people=60, doors=6, harm=cut_all)
-    superuser.close()
-    assert cuts >= 5
+    assert cut_all.cuts >= 5
 
 
 @pytest.mark.parametrize("after", [0.0, 0.35, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8])
