@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from shared_apps.accounts.roles import Role
+from shared_apps.accounts.rules import display_name
 from shared_apps.common.ids import uuid7
 from shared_apps.common.text import PRINTABLE
 
@@ -80,7 +81,7 @@ class User(AbstractBaseUser):
     @property
     def display_name(self) -> str:
         """How the person is called at a door."""
-        return f"{self.first_name} {self.last_name}".strip() or self.username
+        return display_name(first_name=self.first_name, last_name=self.last_name, username=self.username)
 
     @property
     def audit_role(self) -> str:

@@ -20,6 +20,11 @@ def fold_name(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
+def display_name(*, first_name: str | None, last_name: str | None, username: str) -> str:
+    """Return how a person is called at a door."""
+    return f"{first_name or ''} {last_name or ''}".strip() or username
+
+
 def sign_in_names(*, username: str, email: str, student_id: str | None) -> set[str]:
     """Return what a person may sign in with."""
     return {fold_name(name) for name in (username, email, student_id) if name}

@@ -1,5 +1,6 @@
 """Questions about what campuses share. On a campus, row-level security bounds every answer to its own rows."""
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from shared_apps.federation.errors import (
     FederatedEventNotFound,
     ReconciliationNotFound,
     TransferNotFound,
+    UnknownCampus,
     VisitNotFound,
 )
 from shared_apps.federation.models import (
@@ -26,6 +28,28 @@ from shared_apps.federation.models import (
 )
 from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState
 from tenants.context import current_campus
+from tenants.models import CampusState
+from tenants.registry import find_campus
+from tenants.registry_types import CampusEntry
+
+
+def get_open_campus(code: str, *, attr: str, detail: str | None = None) -> CampusEntry:
+    """Return the campus with that code, in any case, with which others may deal now.
+
+    Raises: UnknownCampus (also for suspended and archived ones), naming the field ``attr``.
+    """
+    campus = find_campus(code)
+    if campus is None or campus.state != CampusState.READY or campus.code != code.upper():
+        raise UnknownCampus(detail, attr=attr)
+    return campus
+
+
+def group_invitations(event_ids: list[UUID]) -> dict[UUID, list[Invitation]]:
+    """Return the invitations that this site may see, by event; one statement."""
+    found: dict[UUID, list[Invitation]] = defaultdict(list)
+    for invitation in list_invitations(event_ids):
+        found[invitation.event_id].append(invitation)
+    return found
 
 
 def list_invited_events() -> QuerySet[FederatedEvent]:

@@ -225,12 +225,10 @@ class Existing:
 class Claim:
     """What the pass (or what was typed) says, before the campus's own records are asked.
 
-    ``refusal`` is set when it says nothing usable; ``serial`` and ``expires_at`` only for a pass, ``home`` (a campus
-    code) only for another campus's.
+    ``refusal`` is set when it says nothing usable; ``serial`` and ``expires_at`` only for a pass.
     """
 
     refusal: Code | None = None
-    home: str = ""
     serial: int | None = None
     expires_at: datetime | None = None
 

@@ -11,6 +11,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
+from shared_apps.accounts.rules import display_name
 from shared_apps.federation.models import Visit
 from shared_apps.federation.rules import (
     Admission,
@@ -168,7 +169,7 @@ def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
             federated_event_id,
         )
     if user_id is not None:
-        name = f"{first} {last}".strip() or username
+        name = display_name(first_name=first, last_name=last, username=username)
         person = PersonFacts(Known(user_id, active, serial), person_id, name, student_id)
     if fingerprint is not None:
         prior = PriorScan(bytes(fingerprint), code, json.loads(answer))

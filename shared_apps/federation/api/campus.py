@@ -1,6 +1,5 @@
 """``federation/`` on a campus: shared events as far as they concern it, places at those of others, and visits."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, ClassVar
 from uuid import UUID
@@ -28,9 +27,9 @@ from shared_apps.federation.models import FederatedEvent, FederatedRegistration,
 from shared_apps.federation.selectors import (
     get_federated_event,
     get_visit,
+    group_invitations,
     list_changes,
     list_federated_events,
-    list_invitations,
     list_own_side,
     list_registrations,
 )
@@ -127,8 +126,5 @@ class VisitViewSet(ViewSet):
 
 def _invitations(request: Request, events: Iterable[FederatedEvent]) -> dict[str, Any]:
     """Return the invitations of ``events`` by event, for staff; one statement."""
-    found = defaultdict(list)
-    if may(actor(request).role, Can.MANAGE_EVENTS):
-        for invitation in list_invitations([event.pk for event in events]):
-            found[invitation.event_id].append(invitation)
-    return {"invitations": found}
+    is_staff = may(actor(request).role, Can.MANAGE_EVENTS)
+    return {"invitations": group_invitations([event.pk for event in events]) if is_staff else {}}

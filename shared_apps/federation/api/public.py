@@ -1,6 +1,5 @@
 """``federation/`` on the public site: every shared event, the ledger, totals and the reconciliation."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, ClassVar
 from uuid import UUID
@@ -30,8 +29,8 @@ from shared_apps.federation.selectors import (
     compute_totals,
     get_federated_event,
     get_reconciliation,
+    group_invitations,
     list_federated_events,
-    list_invitations,
     list_reconciliations,
     list_visits,
 )
@@ -154,7 +153,4 @@ class ReconciliationViewSet(ViewSet):
 
 def _invitations(events: Iterable[FederatedEvent]) -> dict[str, Any]:
     """Return the invitations of ``events`` by event; one statement."""
-    found = defaultdict(list)
-    for invitation in list_invitations([event.pk for event in events]):
-        found[invitation.event_id].append(invitation)
-    return {"invitations": found}
+    return {"invitations": group_invitations([event.pk for event in events])}

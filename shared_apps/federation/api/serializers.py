@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from shared_apps.accounts.rules import display_name
 from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
 from shared_apps.common.text import PRINTABLE, check_paragraphs
 from shared_apps.federation.models import (
@@ -146,7 +147,7 @@ class NamedVisitSerializer(VisitSerializer):
         fields: ClassVar[tuple[str, ...]] = (*VisitSerializer.Meta.fields, "user", "display_name")
 
     def get_display_name(self, visit: Any) -> str | None:
-        own = f"{visit.first_name or ''} {visit.last_name or ''}".strip() or visit.username
+        own = display_name(first_name=visit.first_name, last_name=visit.last_name, username=visit.username)
         return own or visit.visitor_name
 
 

@@ -18,6 +18,7 @@ from shared_apps.accounts.api.base import View, ViewSet, actor
 from shared_apps.accounts.errors import UserNotFound
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Can, may
+from shared_apps.accounts.rules import display_name
 from shared_apps.accounts.selectors import get_person
 from shared_apps.common.api.lists import answer_list
 from shared_apps.common.api.serializers import (
@@ -99,7 +100,7 @@ class TransferSerializer(serializers.ModelSerializer):
     def get_display_name(self, transfer: Transfer) -> str | None:
         names = ("first_name", "last_name", "username")
         first, last, username = (getattr(transfer, name, None) or transfer.person.get(name) or "" for name in names)
-        return f"{first} {last}".strip() or username or None
+        return display_name(first_name=first, last_name=last, username=username) or None
 
     @extend_schema_field(MovingPersonSerializer(allow_null=True))
     def get_person(self, transfer: Transfer) -> object:

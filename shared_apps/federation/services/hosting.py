@@ -9,12 +9,11 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from shared_apps.federation.errors import OwnCampus, SeatsTaken, UnknownCampus
+from shared_apps.federation.errors import OwnCampus, SeatsTaken
 from shared_apps.federation.models import FederatedEvent, FederatedRegistration, Invitation
 from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState
+from shared_apps.federation.selectors import get_open_campus
 from tenants.context import current_campus
-from tenants.models import CampusState
-from tenants.registry import find_campus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +42,8 @@ def check_invited(codes: Iterable[str]) -> list[str]:
     """
     found = []
     for text in codes:
-        campus = find_campus(text)
-        if campus is None or campus.state != CampusState.READY or campus.code != text.upper():
-            raise UnknownCampus(f"{text[:16]!r} is no campus that can be invited.", attr="allowed_campuses")
+        detail = f"{text[:16]!r} is no campus that can be invited."
+        campus = get_open_campus(text, attr="allowed_campuses", detail=detail)
         if campus == current_campus():
             raise OwnCampus(attr="allowed_campuses")
         found.append(campus.code)

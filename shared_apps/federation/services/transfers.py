@@ -25,17 +25,14 @@ from shared_apps.federation.errors import (
     NotTransferable,
     OwnCampus,
     TransferOpen,
-    UnknownCampus,
     WrongTransferState,
 )
 from shared_apps.federation.models import Transfer
 from shared_apps.federation.rules import TranscriptEntry, TransferState, whole_transcript
-from shared_apps.federation.selectors import find_arrival, get_transfer
+from shared_apps.federation.selectors import find_arrival, get_open_campus, get_transfer
 from shared_apps.federation.services.registrations import give_up_places
 from shared_apps.outbox.services import add_message
 from tenants.context import current_campus
-from tenants.models import CampusState
-from tenants.registry import find_campus
 
 CLOSE_TASK: Final = "tenant_apps.attendance.tasks.close_transfer"
 _NAMES: Final = ("username", "email", "student_id")
@@ -51,9 +48,7 @@ def offer_transfer(*, by: Actor, at: datetime, user_id: UUID, destination: str, 
     Locks: the user's row.
     Raises: UserNotFound, NotTransferable, TransferOpen, UnknownCampus (also suspended and archived ones), OwnCampus.
     """
-    campus = find_campus(destination)
-    if campus is None or campus.state != CampusState.READY or campus.code != destination.upper():
-        raise UnknownCampus(attr="destination")
+    campus = get_open_campus(destination, attr="destination")
     if campus == current_campus():
         raise OwnCampus("Nobody moves to the campus they are at.", attr="destination")
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()

@@ -14,14 +14,12 @@ from shared_apps.federation.errors import (
     FederatedEventNotFound,
     InvalidCommonTimes,
     NotUniversityWide,
-    UnknownCampus,
 )
 from shared_apps.federation.interfaces import CommonEvent
 from shared_apps.federation.models import FederatedEvent
 from shared_apps.federation.rules import FederatedKind, FederatedStatus
+from shared_apps.federation.selectors import get_open_campus
 from shared_apps.outbox.services import add_message
-from tenants.models import CampusState
-from tenants.registry import find_campus
 
 
 @transaction.atomic
@@ -121,10 +119,8 @@ def common_event(event: FederatedEvent) -> CommonEvent:
 def _check_participants(codes: Iterable[str]) -> list[str]:
     found = set()
     for text in codes:
-        campus = find_campus(text)
-        if campus is None or campus.state != CampusState.READY or campus.code != text.upper():
-            raise UnknownCampus(f"{text[:16]!r} is no campus that can take part.", attr="campuses")
-        found.add(campus.code)
+        detail = f"{text[:16]!r} is no campus that can take part."
+        found.add(get_open_campus(text, attr="campuses", detail=detail).code)
     return sorted(found)
 
 

@@ -37,18 +37,13 @@ def lock_visit(*, event_id: UUID, person_id: UUID) -> Visit | None:
     return mine.exclude(status=VisitStatus.VOID).first()
 
 
-def correct_visit(*, event_id: UUID, person_id: UUID, credit: Credit | None, reason: str, at: datetime) -> Visit | None:
-    """Make the person's visit here stand for ``credit``, None making it void; return it, None where there is none.
+def correct_visit(*, visit: Visit, credit: Credit | None, reason: str, at: datetime) -> None:
+    """Make ``visit``, which the caller has locked, stand for ``credit``, None making it void.
 
     Every change is appended to the visit's history, which the home campus reads too.
-
-    Locks: the visit.
     """
-    visit = lock_visit(event_id=event_id, person_id=person_id)
-    if visit is None:
-        return None
     if credit is not None and (credit.attendance_id, credit.status) == (visit.attendance_id, visit.status):
-        return visit
+        return
     to_status = credit.status if credit else VisitStatus.VOID
     values = {"status": to_status, "updated_at": at}
     if credit is not None:
@@ -56,9 +51,8 @@ def correct_visit(*, event_id: UUID, person_id: UUID, credit: Credit | None, rea
             "attendance_id": credit.attendance_id, "session_id": credit.session_id, "session_name": credit.session_name,
             "first_in_at": credit.first_in_at, "last_out_at": credit.last_out_at,
         }  # fmt: skip
-    Visit.objects.filter(event_id=event_id, id=visit.id).update(**values)
+    Visit.objects.filter(event_id=visit.event_id, id=visit.id).update(**values)
     VisitChange.objects.create(
-        event_id=event_id, id=uuid7(), visit_id=visit.id, host=visit.host, home=visit.home, from_status=visit.status,
-        to_status=to_status, reason=reason, changed_at=at,
+        event_id=visit.event_id, id=uuid7(), visit_id=visit.id, host=visit.host, home=visit.home,
+        from_status=visit.status, to_status=to_status, reason=reason, changed_at=at,
     )  # fmt: skip
-    return visit

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from shared_apps.accounts.rules import display_name
 from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
 from shared_apps.common.text import PRINTABLE
 from shared_apps.federation.passes import LONGEST
@@ -134,7 +135,7 @@ class AwayAttendanceSerializer(serializers.Serializer):
     updated_at = InstantField()
 
     def get_display_name(self, visit: Any) -> str | None:
-        return f"{visit.first_name or ''} {visit.last_name or ''}".strip() or visit.username
+        return display_name(first_name=visit.first_name, last_name=visit.last_name, username=visit.username)
 
     def get_method(self, visit: Any) -> str:
         return Method.PASS.value

@@ -56,7 +56,9 @@ def _follow_ledger(attendance: Attendance, *, reason: str, at: datetime) -> None
     if event_id is None:
         return
     person_id = attendance.person.person_id
-    lock_visit(event_id=event_id, person_id=person_id)
+    visit = lock_visit(event_id=event_id, person_id=person_id)
+    if visit is None:
+        return
     left = (
         # Whoever has moved to this campus may have been a visitor before.
         Attendance.objects.filter(Q(user__person_id=person_id) | Q(visitor__person_id=person_id))
@@ -70,4 +72,4 @@ def _follow_ledger(attendance: Attendance, *, reason: str, at: datetime) -> None
         attendance_id=left.pk, session_id=left.session_id, session_name=left.session.name, status=left.status,
         first_in_at=left.first_in_at, last_out_at=left.last_out_at,
     )  # fmt: skip
-    correct_visit(event_id=event_id, person_id=person_id, credit=credit or None, reason=reason, at=at)
+    correct_visit(visit=visit, credit=credit or None, reason=reason, at=at)

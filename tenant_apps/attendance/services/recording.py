@@ -112,8 +112,7 @@ def _read_claim(scan: ScanRequest) -> tuple[Claim, str | UUID | None, CampusEntr
     except ForgedPass:
         return Claim(refusal=Code.PASS_FORGED), None, None
     home = find_campus(str(content.campus_id)) if content.campus_id != current_campus().id else None
-    claim = Claim(serial=content.serial, expires_at=content.expires_at, home=home.code if home else "")
-    return claim, content.person_id, home
+    return Claim(serial=content.serial, expires_at=content.expires_at), content.person_id, home
 
 
 def _person_id(facts: ScanFacts, value: str | UUID | None, home: CampusEntry | None) -> UUID | None:

@@ -191,7 +191,7 @@ VISITOR = Admission(home_archived=False, invited=True, revoked_through=0, has_se
 )
 def test_a_visitor_is_admitted_by_what_the_federation_says(changes: dict, code: Code) -> None:
     decision = decide(
-        event_status="published", windows=[window()], wanted_session=None, claim=Claim(serial=1, home="SNSU"),
+        event_status="published", windows=[window()], wanted_session=None, claim=Claim(serial=1),
         person=None, existing=[], direction=Direction.IN, at=at(5), admission=replace(VISITOR, **changes),
     )  # fmt: skip
 
@@ -201,7 +201,7 @@ def test_a_visitor_is_admitted_by_what_the_federation_says(changes: dict, code: 
 def test_a_visitor_who_is_in_already_needs_no_seat() -> None:
     place = window()
     decision = decide(
-        event_status="published", windows=[place], wanted_session=None, claim=Claim(serial=1, home="SNSU"), person=None,
+        event_status="published", windows=[place], wanted_session=None, claim=Claim(serial=1), person=None,
         existing=[existing_at(place)], direction=Direction.IN, at=at(5), admission=replace(VISITOR, has_seat=False),
     )  # fmt: skip
 
