@@ -63,6 +63,7 @@ TENANT_APPS = [
     "shared_apps.outbox",  # both
     "shared_apps.idempotency",  # both
     "shared_apps.accounts",  # both
+    "tenant_apps.notifications",
     "tenant_apps.events",
     "tenant_apps.attendance",
 ]
@@ -209,7 +210,7 @@ PASS_DAYS: int = ENV["EAS_PASS_DAYS"]
 # Who makes a campus's own event of a university-wide one; the federation knows no campus app.
 FEDERATION_FOLLOWER = "tenant_apps.events.services.following.follow_common_event"
 # Who knows the names of the people in visits.
-FEDERATION_NAMER = "tenant_apps.attendance.selectors.name_visits"
+FEDERATION_NAMER = "tenant_apps.attendance.selectors.attendance.name_visits"
 
 DEMO_LOGINS: str = ENV["EAS_DEMO_LOGINS"]
 

@@ -45,6 +45,7 @@ class Site:
     organizer: Person = field(init=False)
     other_organizer: Person = field(init=False)
     scanner: Person = field(init=False)
+    kiosk: Person = field(init=False)
     admin: Person = field(init=False)
 
     def here(self) -> Any:
@@ -77,6 +78,7 @@ def gather_cast() -> Cast:
             site.organizer = _person(site, "olga", Role.ORGANIZER, first="Olga", last="Santos")
             site.other_organizer = _person(site, "oscar", Role.ORGANIZER, first="Oscar", last="Lim")
             site.scanner = _person(site, "gate1", Role.SCANNER)
+            site.kiosk = _person(site, "hall1", Role.KIOSK)
             site.admin = _person(site, "carla", Role.CAMPUS_ADMIN, first="Carla", last="Dizon")
         sites.append(site)
     with public_context():

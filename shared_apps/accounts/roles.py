@@ -14,11 +14,12 @@ class Role(models.TextChoices):
     STUDENT = "student"
     ORGANIZER = "organizer"
     SCANNER = "scanner"
+    KIOSK = "kiosk"
     CAMPUS_ADMIN = "campus_admin"
     SUPER_ADMIN = "super_admin"
 
 
-CAMPUS_ROLES: Final = (Role.STUDENT, Role.ORGANIZER, Role.SCANNER, Role.CAMPUS_ADMIN)
+CAMPUS_ROLES: Final = (Role.STUDENT, Role.ORGANIZER, Role.SCANNER, Role.KIOSK, Role.CAMPUS_ADMIN)
 STAFF_ROLES: Final = (Role.ORGANIZER, Role.CAMPUS_ADMIN)
 
 
@@ -40,6 +41,19 @@ class Can(models.TextChoices):
     CALL_MARK_ATTENDANCE = "call_mark_attendance", "Call mark_attendance: without a proof it answers proof_required"
     READ_ATTENDANCE = "read_attendance", "Read attendance (students: their own)"
     CORRECT_ATTENDANCE = "correct_attendance", "Undo a recorded presence, with a reason"
+    REGISTER = "register", "Take and give back one's own place at an event; read one's own places"
+    MANAGE_REGISTRATIONS = "manage_registrations", "Read, approve and decline places; enter walk-ins and guests"
+    READ_ROSTER = "read_roster", "Read who is expected at an event (scanners: at those they are enrolled for)"
+    CALL_ROLL = "call_roll", "Record a whole section in one call; send a file of scans"
+    SEND_SCANS = "send_scans", "Send scans that were taken without a network"
+    MANAGE_SCANNERS = "manage_scanners", "Enrol, list and revoke scanners (organizers: of events they run)"
+    READ_MANIFEST = "read_manifest", "Read what a scanner needs to decide without a network"
+    SHOW_VENUE_CODE = "show_venue_code", "Show the code of the venue (organizers: of events they run)"
+    ENTER_VENUE_CODE = "enter_venue_code", "Record one's own presence with the code of the venue"
+    ASK_FOR_CORRECTION = "ask_for_correction", "Ask for a correction or an excuse; read one's own requests"
+    DECIDE_REQUESTS = "decide_requests", "Decide on corrections and excuses of others"
+    REVIEW_FLAGS = "review_flags", "Read and close what looks suspicious"
+    READ_NOTICES = "read_notices", "Read one's own notices"
     REGISTER_AWAY = "register_away", "Take and give back one's own place at another campus's event"
     READ_VISITS = "read_visits", "Read visits to and from other campuses (students: their own)"
     READ_LEDGER = "read_ledger", "Read the ledger of all campuses and its totals"
@@ -49,26 +63,41 @@ class Can(models.TextChoices):
     ACT_IN_CAMPUS = "act_in_campus", "Write a grant to act in a campus; read who had one"
 
 
-_EVERYBODY = frozenset(CAMPUS_ROLES)
+_EVERYBODY = frozenset(CAMPUS_ROLES) - {Role.KIOSK}  # a kiosk records, and is shown nothing else
+_PEOPLE = _EVERYBODY - {Role.SCANNER}
+_DEVICES = frozenset({Role.SCANNER, Role.KIOSK})
 _STAFF = frozenset(STAFF_ROLES)
 
 PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
-    Can.USE_OWN_ACCOUNT: _EVERYBODY | {Role.SUPER_ADMIN},
-    Can.CARRY_PASS: _EVERYBODY - {Role.SCANNER},
-    Can.REPLACE_PASS: _EVERYBODY - {Role.SCANNER},
+    Can.USE_OWN_ACCOUNT: _EVERYBODY | {Role.KIOSK, Role.SUPER_ADMIN},
+    Can.CARRY_PASS: _PEOPLE,
+    Can.REPLACE_PASS: _PEOPLE,
     Can.READ_PERSON: _EVERYBODY,
     Can.EDIT_PROFILE: _EVERYBODY,
-    Can.READ_CAMPUS: _EVERYBODY,
+    Can.READ_CAMPUS: _EVERYBODY | {Role.KIOSK},
     Can.LIST_PEOPLE: _STAFF,
     Can.MANAGE_PEOPLE: frozenset({Role.CAMPUS_ADMIN}),
     Can.READ_EVENTS: _EVERYBODY,
     Can.MANAGE_EVENTS: _STAFF,
-    Can.CALL_MARK_ATTENDANCE: _EVERYBODY,
-    Can.MARK_ATTENDANCE: _STAFF | {Role.SCANNER},
-    Can.READ_ATTENDANCE: _EVERYBODY - {Role.SCANNER},
+    Can.CALL_MARK_ATTENDANCE: _EVERYBODY | {Role.KIOSK},
+    Can.MARK_ATTENDANCE: _STAFF | _DEVICES,
+    Can.READ_ATTENDANCE: _PEOPLE,
     Can.CORRECT_ATTENDANCE: _STAFF,
-    Can.REGISTER_AWAY: _EVERYBODY - {Role.SCANNER},
-    Can.READ_VISITS: _EVERYBODY - {Role.SCANNER},
+    Can.REGISTER: _PEOPLE,
+    Can.MANAGE_REGISTRATIONS: _STAFF,
+    Can.READ_ROSTER: _STAFF | {Role.SCANNER},
+    Can.CALL_ROLL: _STAFF,
+    Can.SEND_SCANS: _STAFF | _DEVICES,
+    Can.MANAGE_SCANNERS: _STAFF,
+    Can.READ_MANIFEST: _STAFF | {Role.SCANNER},
+    Can.SHOW_VENUE_CODE: _STAFF,
+    Can.ENTER_VENUE_CODE: _PEOPLE,
+    Can.ASK_FOR_CORRECTION: _PEOPLE,
+    Can.DECIDE_REQUESTS: _STAFF,
+    Can.REVIEW_FLAGS: _STAFF,
+    Can.READ_NOTICES: _PEOPLE,
+    Can.REGISTER_AWAY: _PEOPLE,
+    Can.READ_VISITS: _PEOPLE,
     Can.READ_LEDGER: frozenset({Role.SUPER_ADMIN}),
     Can.MANAGE_FEDERATION: frozenset({Role.SUPER_ADMIN}),
     Can.TRANSFER_PEOPLE: frozenset({Role.CAMPUS_ADMIN}),
@@ -76,7 +105,17 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.ACT_IN_CAMPUS: frozenset({Role.SUPER_ADMIN}),
 }
 # A super admin who acts in a campus may there what a campus admin may, except this: it takes a person of the campus.
-NOT_WHILE_ACTING: Final = frozenset({Can.USE_OWN_ACCOUNT, Can.CARRY_PASS, Can.REGISTER_AWAY})
+NOT_WHILE_ACTING: Final = frozenset(
+    {
+        Can.USE_OWN_ACCOUNT,
+        Can.CARRY_PASS,
+        Can.REGISTER_AWAY,
+        Can.REGISTER,
+        Can.ENTER_VENUE_CODE,
+        Can.ASK_FOR_CORRECTION,
+        Can.READ_NOTICES,
+    }
+)
 
 
 def may(role: str, what: Can) -> bool:

@@ -18,10 +18,10 @@ from shared_apps.accounts.models import Profile, SignInName, User
 from shared_apps.accounts.roles import Role
 from shared_apps.accounts.rules import sign_in_names
 from tenant_apps.attendance.models import Attendance, Correction, Scan
-from tenant_apps.attendance.rules import AttendanceStatus, Code, Direction, Method, Outcome, derive_status
-from tenant_apps.attendance.rules import Window as RuleWindow
+from tenant_apps.attendance.rules.scans import AttendanceStatus, Code, Direction, Method, Outcome, derive_status
+from tenant_apps.attendance.rules.scans import Window as RuleWindow
 from tenant_apps.events.models import Event, Session
-from tenant_apps.events.rules import LATE_AFTER, EventStatus, fill_instants
+from tenant_apps.events.rules.events import LATE_AFTER, EventStatus, fill_instants
 from tenants.registry_types import CampusEntry
 
 STUDENTS: Final = 520
@@ -236,14 +236,15 @@ class _Maker:
                 left = min(session.ends_at, arrived + timedelta(minutes=self.dice.uniform(60, 260)))
             operator = self.dice.choice(self.scanners)
             method = Method.PASS if self.dice.random() < 0.85 else Method.STUDENT_ID
+            scan_id = self.make_id()
             row = Attendance(
                 id=self.make_id(), event_id=session.event_id, session=session, user=student,
                 status=derive_status(window, first_in_at=arrived, last_out_at=left), first_in_at=arrived,
-                last_out_at=left, first_scan_id=self.make_id(), method=method, operator_id=operator.pk,
+                last_out_at=left, first_scan_id=scan_id, method=method, operator_id=operator.pk,
                 created_at=arrived, updated_at=left or arrived,
             )  # fmt: skip
             attendances.append(row)
-            scans.append(self._scan(row, row.first_scan_id, Direction.IN, Code.RECORDED, arrived))
+            scans.append(self._scan(row, scan_id, Direction.IN, Code.RECORDED, arrived))
             if left:
                 scans.append(self._scan(row, self.make_id(), Direction.OUT, Code.RECORDED, left))
             if self.dice.random() < 0.04:

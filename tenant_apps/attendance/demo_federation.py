@@ -15,7 +15,7 @@ from shared_apps.federation.selectors import list_federated_events
 from shared_apps.federation.services.issuing import issue_pass
 from shared_apps.federation.services.registrations import register
 from shared_apps.federation.services.university import call_event, common_event
-from tenant_apps.attendance.rules import Method
+from tenant_apps.attendance.rules.scans import Method
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.verdicts import ScanRequest
 from tenant_apps.events.models import Event

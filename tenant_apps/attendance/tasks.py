@@ -13,7 +13,7 @@ from shared_apps.federation.selectors import get_reconciliation
 from shared_apps.federation.services import transfers
 from shared_apps.federation.services.reconciliations import finish_reconciliation, request_reconciliation
 from shared_apps.outbox.services import CAMPUS_RESTS, claim_message, finish_message, postpone_message, take_slot
-from tenant_apps.attendance.selectors import list_presences
+from tenant_apps.attendance.selectors.attendance import list_presences
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.attendance.services.visitors import name_visitor
 from tenants.context import campus_context

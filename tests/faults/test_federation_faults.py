@@ -24,7 +24,7 @@ from shared_apps.outbox.models import OutboxMessage
 from shared_apps.outbox.services import CAMPUS_RESTS, LEASE, relay_due_messages
 from tenant_apps.attendance import tasks as attendance_tasks
 from tenant_apps.attendance.models import Attendance, Scan, Visitor
-from tenant_apps.attendance.rules import Method
+from tenant_apps.attendance.rules.scans import Method
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.verdicts import ScanRequest
 from tenant_apps.attendance.tasks import learn_visitor_name

@@ -188,10 +188,12 @@ PUBLIC_CASES: dict[str, Case] = {
 ROUTES = all_routes()
 CAMPUS_ROUTES = [route for route in ROUTES if route.site == "campus"]
 PUBLIC_ROUTES = [route for route in ROUTES if route.site == "public"]
+CAMPUS_PEOPLE = ("student", "organizer", "scanner", "kiosk", "admin")
 ROLE_OF = {
     "student": Role.STUDENT,
     "organizer": Role.ORGANIZER,
     "scanner": Role.SCANNER,
+    "kiosk": Role.KIOSK,
     "admin": Role.CAMPUS_ADMIN,
     "super_admin": Role.SUPER_ADMIN,
 }
@@ -239,7 +241,7 @@ def test_campus_route(world: World, http: Http, route: Route) -> None:
 
     # Nobody, a stranger's token, every person of the other campus, the super admin's public token and the one for there.
     intruders: list[Person | None] = [None, Person(user=host.student.user, site=host, token="eas_malimono_" + "x" * 43)]
-    intruders += [person(cast, who, there=True) for who in ("student", "organizer", "scanner", "admin")]
+    intruders += [person(cast, who, there=True) for who in CAMPUS_PEOPLE]
     intruders += [cast.super_admin, world.there.acting]
     if route.needs != Can.ANYONE:
         for intruder in intruders:
@@ -247,7 +249,7 @@ def test_campus_route(world: World, http: Http, route: Route) -> None:
             assert (answer.status_code, codes(answer)) == (401, ["not_authenticated"]), (intruder, answer.content)
 
         # Roles that the table does not name.
-        for who in ("student", "organizer", "scanner", "admin"):
+        for who in CAMPUS_PEOPLE:
             if not may(ROLE_OF[who], route.needs):
                 answer = call(http, route, case, world.here, by=person(cast, who), at=host)
                 assert (answer.status_code, codes(answer)) == (403, ["permission_denied"]), (who, answer.content)
@@ -262,9 +264,7 @@ def test_campus_route(world: World, http: Http, route: Route) -> None:
             assert answer.status_code == 200, answer.content
 
     # Another campus's ids answer exactly as ids of nowhere, for everybody who may call at all.
-    callers = [
-        who for who in ("student", "organizer", "scanner", "admin") if route.needs and may(ROLE_OF[who], route.needs)
-    ]
+    callers = [who for who in CAMPUS_PEOPLE if route.needs and may(ROLE_OF[who], route.needs)]
     for who in callers:
         if case.ids:
             foreign = call(http, route, case, world.here, by=person(cast, who), at=host, ids=world.there.ids)
@@ -315,7 +315,7 @@ def test_public_route(world: World, http: Http, route: Route) -> None:
     before = {schema: fingerprint(schema) for schema in [*schemas, "public"]}
 
     if route.needs != Can.ANYONE:
-        everybody = ("student", "organizer", "scanner", "admin")
+        everybody = CAMPUS_PEOPLE
         for intruder in [None, *(person(cast, who) for who in everybody)]:
             answer = call(http, route, case, world.here, by=intruder, at="localhost")
             assert (answer.status_code, codes(answer)) == (401, ["not_authenticated"]), (intruder, answer.content)

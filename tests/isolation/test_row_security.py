@@ -30,7 +30,7 @@ from shared_apps.federation.models import (
 )
 from shared_apps.federation.services.registrations import register
 from tenant_apps.attendance.models import Attendance
-from tenant_apps.attendance.rules import Direction, Method
+from tenant_apps.attendance.rules.scans import Direction, Method
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.verdicts import ScanRequest

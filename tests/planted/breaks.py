@@ -74,7 +74,7 @@ BREAKS = (
     ),
     Break(
         "scans can be changed by the campus's login",
-        "tenant_apps/attendance/models.py",
+        "tenant_apps/attendance/models/scans.py",
         '    privileges: ClassVar = ("SELECT", "INSERT")\n\n    id = models.UUIDField(primary_key=True, default=uuid7, '
         "editable=False)\n    # The client's own id",
         '    privileges: ClassVar = ("SELECT", "INSERT", "UPDATE", "DELETE")\n\n    id = models.UUIDField('
@@ -154,14 +154,14 @@ BREAKS = (
     ),
     Break(
         "an unscoped queryset: everybody's attendance",
-        "tenant_apps/attendance/selectors.py",
+        "tenant_apps/attendance/selectors/attendance.py",
         "    if user.role == Role.CAMPUS_ADMIN:\n        return rows\n    mine",
         "    return rows\n    mine",
         ("tests/tenant_apps/attendance/test_attendance.py",),
     ),
     Break(
         "drafts are shown",
-        "tenant_apps/events/selectors.py",
+        "tenant_apps/events/selectors/events.py",
         "published = ~Q(status=EventStatus.DRAFT)",
         "published = Q()",
         ("tests/tenant_apps/events/test_events.py",),
@@ -196,14 +196,14 @@ BREAKS = (
     ),
     Break(
         "a replaced pass is still one",
-        "tenant_apps/attendance/rules.py",
+        "tenant_apps/attendance/rules/scans.py",
         "claim.serial is not None and claim.serial != person.pass_serial",
         "False",
         ("tests/tenant_apps/attendance/test_rules.py",),
     ),
     Break(
         "a revoked pass is accepted at another campus",
-        "tenant_apps/attendance/rules.py",
+        "tenant_apps/attendance/rules/scans.py",
         "claim.serial <= admission.revoked_through",
         "False",
         (REVOCATION,),
@@ -231,7 +231,7 @@ BREAKS = (
     ),
     Break(
         "whoever moves to the host counts as visitor and as its own",
-        "tenant_apps/attendance/selectors.py",
+        "tenant_apps/attendance/selectors/scans.py",
         "(a.user_id = u.id OR a.visitor_id = w.id)",
         "a.user_id = u.id",
         (TRANSFERS,),

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from shared_apps.accounts.models import User
 from shared_apps.federation.models import Visit
 from tenant_apps.attendance.models import Attendance, Scan
-from tenant_apps.attendance.rules import AttendanceStatus, Outcome
+from tenant_apps.attendance.rules.scans import AttendanceStatus, Outcome
 
 
 class AttendanceFilter(django_filters.FilterSet):

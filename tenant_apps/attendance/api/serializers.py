@@ -10,7 +10,7 @@ from shared_apps.common.api.serializers import IdField, InstantField, StrictSeri
 from shared_apps.common.text import PRINTABLE
 from shared_apps.federation.passes import LONGEST
 from tenant_apps.attendance.models import Attendance, Scan
-from tenant_apps.attendance.rules import AttendanceStatus, Code, Direction, Method, Outcome
+from tenant_apps.attendance.rules.scans import AttendanceStatus, Code, Direction, Method, Outcome
 
 
 class MarkAttendanceSerializer(StrictSerializer):

@@ -26,12 +26,17 @@ from tenant_apps.attendance.api.serializers import (
 )
 from tenant_apps.attendance.errors import AttendanceNotFound, ProofRequired
 from tenant_apps.attendance.models import Attendance
-from tenant_apps.attendance.rules import Direction
-from tenant_apps.attendance.selectors import get_attendance, list_attendance, list_away_attendance, list_scans
+from tenant_apps.attendance.rules.scans import Direction
+from tenant_apps.attendance.selectors.attendance import (
+    get_attendance,
+    list_attendance,
+    list_away_attendance,
+    list_scans,
+)
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.verdicts import ScanRequest
-from tenant_apps.events.selectors import find_visible_event
+from tenant_apps.events.selectors.events import find_visible_event
 
 
 class AttendanceViewSet(ViewSet):

@@ -12,7 +12,7 @@ from shared_apps.audit.services import record_action
 from shared_apps.federation.services.visits import Credit, correct_visit, lock_visit
 from tenant_apps.attendance.errors import AlreadyVoid, AttendanceNotFound, NotYourEvent
 from tenant_apps.attendance.models import Attendance, Correction
-from tenant_apps.attendance.rules import AttendanceStatus
+from tenant_apps.attendance.rules.scans import NOT_THERE, AttendanceStatus
 
 
 @transaction.atomic
@@ -53,9 +53,10 @@ def undo_attendance(*, by: User, at: datetime, attendance_id: UUID, reason: str)
 def _follow_ledger(attendance: Attendance, *, reason: str, at: datetime) -> None:
     """Make the visit of a federated event stand for the first attendance that is left, or void where none is."""
     event_id = attendance.event.federated_event_id
-    if event_id is None:
+    person = attendance.user or attendance.visitor
+    if event_id is None or person is None:
         return
-    person_id = attendance.person.person_id
+    person_id = person.person_id
     visit = lock_visit(event_id=event_id, person_id=person_id)
     if visit is None:
         return
@@ -63,13 +64,13 @@ def _follow_ledger(attendance: Attendance, *, reason: str, at: datetime) -> None
         # Whoever has moved to this campus may have been a visitor before.
         Attendance.objects.filter(Q(user__person_id=person_id) | Q(visitor__person_id=person_id))
         .filter(event=attendance.event)
-        .exclude(status=AttendanceStatus.VOID)
+        .exclude(status__in=NOT_THERE)
         .select_related("session")
         .order_by("first_in_at", "id")
         .first()
     )
     credit = left and Credit(
         attendance_id=left.pk, session_id=left.session_id, session_name=left.session.name, status=left.status,
-        first_in_at=left.first_in_at, last_out_at=left.last_out_at,
+        first_in_at=left.first_in_at or left.session.starts_at, last_out_at=left.last_out_at,
     )  # fmt: skip
     correct_visit(visit=visit, credit=credit or None, reason=reason, at=at)

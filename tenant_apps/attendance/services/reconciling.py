@@ -21,7 +21,7 @@ from shared_apps.federation.services.hosting import recount_seats
 from shared_apps.federation.services.reconciliations import Difference
 from shared_apps.federation.services.transfers import remember_transfers
 from tenant_apps.attendance.models import Attendance, Correction, Visitor
-from tenant_apps.attendance.rules import AttendanceStatus, Method
+from tenant_apps.attendance.rules.scans import AttendanceStatus, Method
 from tenant_apps.events.models import Event
 from tenant_apps.events.services.following import ensure_session, follow_shared_event, refollow_common_event
 from tenants.context import campus_context, current_campus

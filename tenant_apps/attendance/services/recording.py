@@ -16,7 +16,7 @@ from shared_apps.accounts.roles import Role
 from shared_apps.common.errors import Unavailable
 from shared_apps.federation.passes import ForgedPass, NotAPass, read_pass
 from tenant_apps.attendance.errors import EventNotFound, NotYourEvent, ScanIdReused
-from tenant_apps.attendance.rules import (
+from tenant_apps.attendance.rules.scans import (
     STATUS_OF_CODE,
     Claim,
     Code,
@@ -25,7 +25,7 @@ from tenant_apps.attendance.rules import (
     decide,
     effective_time,
 )
-from tenant_apps.attendance.selectors import (
+from tenant_apps.attendance.selectors.scans import (
     EventFacts,
     PriorScan,
     ScanFacts,

@@ -36,7 +36,7 @@ CHECK_IN: Final = """
        SET status = EXCLUDED.status, first_in_at = EXCLUDED.first_in_at, last_out_at = NULL,
            first_scan_id = EXCLUDED.first_scan_id, method = EXCLUDED.method, operator_id = EXCLUDED.operator_id,
            updated_at = EXCLUDED.updated_at
-     WHERE attendance_attendance.status = 'void'
+     WHERE attendance_attendance.status IN ('void', 'absent', 'excused')
     RETURNING id
 """
 CHECK_IN_PERSON: Final = CHECK_IN.format(column="user_id", person="%(user_id)s", also="")

@@ -12,8 +12,16 @@ from django.db import connection, transaction
 from shared_apps.accounts.models import User
 from shared_apps.common.ids import uuid7
 from shared_apps.outbox.services import add_message
-from tenant_apps.attendance.rules import Decision, Direction, Method, Outcome, Presence, derive_status, presence_after
-from tenant_apps.attendance.selectors import EventFacts, ScanFacts
+from tenant_apps.attendance.rules.scans import (
+    Decision,
+    Direction,
+    Method,
+    Outcome,
+    Presence,
+    derive_status,
+    presence_after,
+)
+from tenant_apps.attendance.selectors.scans import EventFacts, ScanFacts
 from tenant_apps.attendance.services.statements import (
     CHANGE,
     CHECK_IN_PERSON,

@@ -12,7 +12,7 @@ from shared_apps.common.api.filters import BooleanFilter, InstantFilter
 from shared_apps.common.clock import EARLIEST, LATEST, now, to_instant
 from shared_apps.federation.models import FederatedEvent
 from tenant_apps.events.models import Event
-from tenant_apps.events.rules import EventStatus
+from tenant_apps.events.rules.events import EventStatus
 from tenants.context import current_campus
 
 

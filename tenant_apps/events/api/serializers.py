@@ -13,7 +13,7 @@ from shared_apps.common.text import PRINTABLE, check_paragraphs
 from shared_apps.federation.models import FederatedEvent
 from shared_apps.federation.rules import MOST_INVITATIONS
 from tenant_apps.events.models import Event, Session
-from tenant_apps.events.rules import MOST_SESSIONS, is_ongoing
+from tenant_apps.events.rules.events import MOST_SESSIONS, is_ongoing
 
 
 class SessionSerializer(serializers.ModelSerializer):

@@ -25,7 +25,7 @@ from tenant_apps.events.api.serializers import (
     SessionWriteSerializer,
 )
 from tenant_apps.events.models import Event
-from tenant_apps.events.selectors import find_visible_event, get_visible_event, list_visible_events
+from tenant_apps.events.selectors.events import find_visible_event, get_visible_event, list_visible_events
 from tenant_apps.events.services import editing as services
 
 

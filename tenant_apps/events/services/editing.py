@@ -31,7 +31,7 @@ from tenant_apps.events.errors import (
     WrongEventStatus,
 )
 from tenant_apps.events.models import Event, Session
-from tenant_apps.events.rules import MOST_SESSIONS, TRANSITIONS, EventStatus, Instants, event_span, fill_instants
+from tenant_apps.events.rules.events import MOST_SESSIONS, TRANSITIONS, EventStatus, Instants, event_span, fill_instants
 
 SessionData = dict[str, Any]
 COMMON_FIELDS: Final = frozenset({"title", "description", "is_multi_campus", "allowed_campuses", "campus_seats"})

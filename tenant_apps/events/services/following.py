@@ -14,7 +14,7 @@ from shared_apps.federation.rules import FederatedStatus
 from shared_apps.federation.selectors import list_invitations
 from shared_apps.federation.services.university import common_event
 from tenant_apps.events.models import Event, Session
-from tenant_apps.events.rules import EventStatus, Instants, fill_instants
+from tenant_apps.events.rules.events import EventStatus, Instants, fill_instants
 
 _FIRST_SESSION: Final = timedelta(hours=12)
 _COLUMNS: Final = ("id", "name", *Instants.__slots__)

@@ -44,7 +44,7 @@ def test_the_guide_s_second_list_is_the_same_list(cast: Cast, http: Http) -> Non
     two = http.get("accounts/users/campus_users/", by=cast.malimono.admin).json()
 
     assert one == two
-    assert (one["count"], one["next"], one["previous"]) == (6, None, None)
+    assert (one["count"], one["next"], one["previous"]) == (7, None, None)
     assert {person["campus"] for person in one["results"]} == {"MALIMONO"}
 
 
@@ -83,7 +83,7 @@ def test_a_name_another_person_signs_in_with_is_taken(cast: Cast, http: Http, ch
 
     assert error_of(answer) == (400, "name_taken", attr)
     with cast.malimono.here():
-        assert User.objects.count() == Profile.objects.count() == 6
+        assert User.objects.count() == Profile.objects.count() == 7
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_unusable_values_are_named(cast: Cast, http: Http, change: dict, code: s
 
     assert error_of(answer) == (400, code, attr)
     with cast.malimono.here():
-        assert User.objects.count() == 6
+        assert User.objects.count() == 7
 
 
 def test_people_change_what_is_theirs_and_nothing_else(cast: Cast, http: Http) -> None:

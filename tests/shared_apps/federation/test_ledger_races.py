@@ -19,7 +19,7 @@ from shared_apps.federation.models import FederatedRegistration, Invitation, Vis
 from shared_apps.federation.services import registrations
 from shared_apps.federation.services.registrations import register, withdraw
 from tenant_apps.attendance.models import Attendance, Scan, Visitor
-from tenant_apps.attendance.rules import Method
+from tenant_apps.attendance.rules.scans import Method
 from tenant_apps.attendance.services import recording, verdicts
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import record_scan

@@ -15,7 +15,7 @@ from shared_apps.federation.selectors import list_away_visits
 from shared_apps.federation.services.registrations import register
 from shared_apps.federation.services.university import cancel_event as cancel_common_event
 from tenant_apps.attendance.models import Attendance
-from tenant_apps.attendance.rules import Direction, Method
+from tenant_apps.attendance.rules.scans import Direction, Method
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.reconciling import reconcile_host
 from tenant_apps.attendance.services.recording import record_scan

@@ -21,7 +21,7 @@ from shared_apps.federation.services.reconciliations import Difference
 from shared_apps.outbox.models import OutboxMessage
 from shared_apps.outbox.services import MOST_ATTEMPTS, relay_due_messages
 from tenant_apps.attendance.models import Attendance
-from tenant_apps.attendance.selectors import list_presences
+from tenant_apps.attendance.selectors.attendance import list_presences
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.events.models import Event
 from tenants import registry

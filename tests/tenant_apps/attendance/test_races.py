@@ -10,7 +10,7 @@ from django.db import connections
 from shared_apps.common.clock import now
 from shared_apps.common.ids import uuid7
 from tenant_apps.attendance.models import Attendance, Scan
-from tenant_apps.attendance.rules import Method
+from tenant_apps.attendance.rules.scans import Method
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.verdicts import ScanRequest

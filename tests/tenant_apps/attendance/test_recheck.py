@@ -6,7 +6,7 @@ import pytest
 
 from shared_apps.common.clock import now
 from tenant_apps.attendance.models import Attendance, Scan
-from tenant_apps.attendance.rules import Method
+from tenant_apps.attendance.rules.scans import Method
 from tenant_apps.attendance.services import recording
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.verdicts import ScanAnswer, ScanRequest

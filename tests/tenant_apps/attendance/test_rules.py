@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from shared_apps.federation.rules import Admission
-from tenant_apps.attendance.rules import (
+from tenant_apps.attendance.rules.scans import (
     AttendanceStatus,
     Claim,
     Code,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared_apps.common.clock import to_instant
-from tenant_apps.events.rules import TRANSITIONS, EventStatus, Instants, event_span, fill_instants, is_ongoing
+from tenant_apps.events.rules.events import TRANSITIONS, EventStatus, Instants, event_span, fill_instants, is_ongoing
 
 START = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
 

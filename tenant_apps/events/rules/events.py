@@ -22,6 +22,13 @@ class EventStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+class MissingCheckOut(models.TextChoices):
+    """What it means, where a check-out is required, that somebody was never scanned going out."""
+
+    STAYED = "stayed", "They stayed until the end"
+    LEFT = "left", "They left early"
+
+
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     EventStatus.DRAFT: frozenset({EventStatus.PUBLISHED}),
     EventStatus.PUBLISHED: frozenset({EventStatus.COMPLETED, EventStatus.CANCELLED}),

@@ -26,6 +26,10 @@ class AttendanceStatus(models.TextChoices):
     VOID = "void"
 
 
+NOT_THERE: Final = frozenset({AttendanceStatus.ABSENT, AttendanceStatus.EXCUSED, AttendanceStatus.VOID})
+"""What a scan turns into presence: nobody came, or what was recorded is void."""
+
+
 class Direction(models.TextChoices):
     """Which way the person went."""
 
@@ -39,7 +43,21 @@ class Method(models.TextChoices):
     PASS = "pass"
     STUDENT_ID = "student_id"
     USER = "user"
+    GUEST = "guest"
+    VENUE_CODE = "venue_code"
     NONE = "none"
+
+
+class Door(models.TextChoices):
+    """Which way a scan came."""
+
+    COUNTER = "counter", "One call for one person"
+    SCANNER = "scanner", "An enrolled scanner, online"
+    KIOSK = "kiosk", "An enrolled kiosk"
+    OFFLINE = "offline", "A batch of what a scanner took without a network"
+    VENUE_CODE = "venue_code", "The student read the code at the venue"
+    ROLL_CALL = "roll_call", "Staff called the names"
+    FILE = "file", "A file of scans"
 
 
 class Outcome(models.TextChoices):
@@ -217,8 +235,8 @@ class Existing:
 
     @property
     def counts(self) -> bool:
-        """Whether it stands; a void one may revive."""
-        return self.status != AttendanceStatus.VOID
+        """Whether somebody was there; otherwise a scan may make it so."""
+        return self.status not in NOT_THERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
 from tenant_apps.events.errors import EventNotFound
 from tenant_apps.events.models import Event, Session
-from tenant_apps.events.rules import EventStatus
+from tenant_apps.events.rules.events import EventStatus
 
 
 def list_visible_events(user: User) -> QuerySet[Event]:

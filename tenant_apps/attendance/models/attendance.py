@@ -1,4 +1,4 @@
-"""Scans, and the attendance they amount to."""
+"""The attendance that scans amount to, and who was expected."""
 
 from typing import ClassVar
 
@@ -8,8 +8,8 @@ from django.db.models import F, Q
 
 from shared_apps.accounts.models import User
 from shared_apps.common.ids import uuid7
-from tenant_apps.attendance.rules import AttendanceStatus, Direction, Method, Outcome
-from tenant_apps.events.models import Event, Session
+from tenant_apps.attendance.rules.scans import AttendanceStatus, Method
+from tenant_apps.events.models import Event, Guest, Session
 
 
 class Visitor(models.Model):
@@ -42,14 +42,23 @@ class Attendance(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="attendances")
     session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="attendances")
-    # One of the two: somebody of this campus, or of another.
+    # One of the three: somebody of this campus, of another, or without an account.
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="attendances")
     visitor = models.ForeignKey(Visitor, on_delete=models.PROTECT, null=True, related_name="attendances")
+    guest = models.ForeignKey(Guest, on_delete=models.PROTECT, null=True, related_name="attendances")
     status = models.CharField(max_length=16, choices=AttendanceStatus.choices)
-    first_in_at = models.DateTimeField()
+    # What staff decided it is, whatever the scans say; empty: the scans say it.
+    decided_status = models.CharField(
+        max_length=16, choices=AttendanceStatus.choices, blank=True, default="", db_default=""
+    )
+    # Null: nobody came.
+    first_in_at = models.DateTimeField(null=True)
     last_out_at = models.DateTimeField(null=True, blank=True)
+    # When the stay that is still going on began, and how many seconds those before it lasted.
+    last_in_at = models.DateTimeField(null=True)
+    stayed = models.PositiveIntegerField(default=0, db_default=0)
     # The door and the operator of the first scan; the scan itself has the rest.
-    first_scan_id = models.UUIDField()
+    first_scan_id = models.UUIDField(null=True)
     method = models.CharField(max_length=16, choices=Method.choices)
     operator_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()
@@ -59,8 +68,18 @@ class Attendance(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["session", "user"], name="attendance_attendance_person_once"),
             models.UniqueConstraint(fields=["session", "visitor"], name="attendance_attendance_visitor_once"),
+            models.UniqueConstraint(fields=["session", "guest"], name="attendance_attendance_guest_once"),
             models.CheckConstraint(
-                condition=Q(user__isnull=True) ^ Q(visitor__isnull=True), name="attendance_attendance_one_person"
+                condition=Q(user__isnull=False, visitor__isnull=True, guest__isnull=True)
+                | Q(user__isnull=True, visitor__isnull=False, guest__isnull=True)
+                | Q(user__isnull=True, visitor__isnull=True, guest__isnull=False),
+                name="attendance_attendance_one_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_in_at__isnull=False)
+                | Q(status__in=[AttendanceStatus.ABSENT, AttendanceStatus.EXCUSED, AttendanceStatus.VOID])
+                | ~Q(decided_status=""),
+                name="attendance_attendance_came_to_count",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=AttendanceStatus.values), name="attendance_attendance_status_known"
@@ -76,61 +95,14 @@ class Attendance(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id or self.visitor_id} at {self.session_id}: {self.status}"
+        return f"{self.user_id or self.visitor_id or self.guest_id} at {self.session_id}: {self.status}"
 
     @property
-    def person(self) -> User | Visitor:
-        """Whoever came; both have ``person_id`` and ``display_name``."""
-        found = self.user or self.visitor
+    def person(self) -> User | Visitor | Guest:
+        """Whoever it is about; all have a ``display_name``."""
+        found = self.user or self.visitor or self.guest
         assert found is not None  # a constraint says so
         return found
-
-
-class Scan(models.Model):
-    """One attempt to record presence, accepted or refused, never changed afterwards: evidence.
-
-    No foreign keys: nothing can change or erase a scan, and recording one pays for no checks.
-    """
-
-    privileges: ClassVar = ("SELECT", "INSERT")
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # The client's own id for this attempt: the idempotency key of recording presence.
-    scan_id = models.UUIDField(null=True)
-    fingerprint = models.BinaryField(max_length=32)
-    event_id = models.UUIDField()
-    session_id = models.UUIDField(null=True)
-    user_id = models.UUIDField(null=True)
-    # Of whom a pass of another campus spoke.
-    home = models.CharField(max_length=16, blank=True, default="", db_default="")
-    person_id = models.UUIDField(null=True)
-    attendance_id = models.UUIDField(null=True)
-    operator_id = models.UUIDField()
-    direction = models.CharField(max_length=3, choices=Direction.choices)
-    method = models.CharField(max_length=16, choices=Method.choices)
-    outcome = models.CharField(max_length=16, choices=Outcome.choices)
-    code = models.CharField(max_length=40)
-    reason = models.CharField(max_length=500, blank=True, default="")
-    # Device time, server time, and what counts; ``time_corrected`` where the device's was out of bounds.
-    captured_at = models.DateTimeField(null=True)
-    received_at = models.DateTimeField()
-    effective_at = models.DateTimeField()
-    time_corrected = models.BooleanField(default=False)
-    # What was answered, for a retry.
-    answer = models.JSONField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["scan_id"], name="attendance_scan_id_once"),
-            models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="attendance_scan_outcome_known"),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["event_id", "received_at"], name="attendance_scan_event"),
-            models.Index(fields=["user_id", "received_at"], name="attendance_scan_user"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.received_at:%Y-%m-%d %H:%M:%S} {self.code}"
 
 
 class Correction(models.Model):
@@ -153,3 +125,28 @@ class Correction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status} → {self.to_status}"
+
+
+class Expected(models.Model):
+    """One person who was expected at a session, with the group they were in when it closed. Later changes of the roster
+    change nothing here.
+    """
+
+    privileges: ClassVar = ("SELECT", "INSERT")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="expected")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="expected_at")
+    department = models.CharField(max_length=100, blank=True, default="")
+    program = models.CharField(max_length=100, blank=True, default="")
+    year_level = models.PositiveSmallIntegerField(null=True)
+    section = models.CharField(max_length=40, blank=True, default="")
+    frozen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["session", "user"], name="attendance_expected_person_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at {self.session_id}"

@@ -1,0 +1,1 @@
+"""Decisions of attendance: values in, values out."""

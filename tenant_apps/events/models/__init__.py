@@ -1,0 +1,6 @@
+"""The nouns of events."""
+
+from tenant_apps.events.models.events import Event, Session
+from tenant_apps.events.models.registrations import Guest, Registration
+
+__all__ = ["Event", "Guest", "Registration", "Session"]

@@ -1,0 +1,1 @@
+"""Decisions of events: values in, values out."""

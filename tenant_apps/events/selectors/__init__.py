@@ -1,0 +1,1 @@
+"""Questions about events and places at them."""
