@@ -54,8 +54,7 @@ class Attendance(models.Model):
     # Null: nobody came.
     first_in_at = models.DateTimeField(null=True)
     last_out_at = models.DateTimeField(null=True, blank=True)
-    # When the stay that is still going on began, and how many seconds those before it lasted.
-    last_in_at = models.DateTimeField(null=True)
+    # Seconds inside, between the session's start and end, as far as they are over.
     stayed = models.PositiveIntegerField(default=0, db_default=0)
     # The door and the operator of the first scan; the scan itself has the rest.
     first_scan_id = models.UUIDField(null=True)
