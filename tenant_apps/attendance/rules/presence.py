@@ -50,8 +50,8 @@ def evaluate(window: Window, policy: Policy, marks: Iterable[Mark], *, is_over: 
     """Return what the marks amount to, None where nobody came. ``is_over``: nobody can come or go any more.
 
     Going without having come counts for nothing; going twice counts as the later one. Time inside counts between the
-    session's start and end. Whoever is inside when it is over stayed until its end, and where a check-out is required is
-    checked out then, unless a missing one means having left.
+    session's start and end. Whoever is inside when it is over stayed until its end, and where a check-out is required
+    is checked out then, unless a missing one means having left.
     """
     first_in = inside_since = last_out = None
     stayed = timedelta()
