@@ -167,7 +167,14 @@ def _point_at(name: str) -> None:
 def _code_hash() -> str:
     """Name the template by what it is made from: migrations, models' grants, and the code that makes it."""
     digest = hashlib.sha256(settings.MASTER_KEY.encode() + settings.CAMPUS_LOGIN_PREFIX.encode())
-    for pattern in ("*/migrations/*.py", "*/*/migrations/*.py", "*/*/models.py", "tenants/*.py", "tests/databases.py"):
+    for pattern in (
+        "*/migrations/*.py",
+        "*/*/migrations/*.py",
+        "*/*/models.py",
+        "*/*/models/*.py",
+        "tenants/*.py",
+        "tests/databases.py",
+    ):
         for path in sorted(ROOT.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
