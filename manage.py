@@ -3,6 +3,7 @@
 
     python3 manage.py up      everything, embedded, with a demo university
     python3 manage.py test    the same set-up, then all tests
+    python3 manage.py bench   what a scan costs, measured beside others
     python3 manage.py help    every other command
 
 The first call makes ``.venv`` and installs requirements.txt; only Python 3.11 and a package index are needed.
@@ -32,6 +33,10 @@ def main() -> None:
         from config.local.testing import main as test
 
         sys.exit(test(ROOT, arguments))
+    if command == "bench":
+        from bench.main import main as bench
+
+        sys.exit(bench(ROOT, arguments))
 
     from config.local.environment import load_local_environment
 
