@@ -102,11 +102,18 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         name="EAS_DB_CONNECTIONS",
         kind="int",
-        default=32,
+        default=40,
         unit="connections per process",
         minimum=1,
         maximum=2000,
         reason="Cap on parked campus connections of one process; the least recently used one is closed first",
+    ),
+    Variable(
+        name="EAS_DB_PREPARE",
+        kind="bool",
+        default=True,
+        unit="true or false",
+        reason="Plan the statements of the door once for each connection; false behind a pooler in transaction mode",
     ),
     Variable(
         name="EAS_DB_MAX_AGE",

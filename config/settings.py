@@ -128,6 +128,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 DB_CONNECTIONS: int = ENV["EAS_DB_CONNECTIONS"]
+DB_PREPARE: bool = ENV["EAS_DB_PREPARE"]
 DB_MAX_AGE: int = ENV["EAS_DB_MAX_AGE"]
 DB_STATEMENT_TIMEOUT: int = ENV["EAS_DB_STATEMENT_TIMEOUT"]
 
@@ -260,14 +261,14 @@ SPECTACULAR_SETTINGS = {
         "shared_apps.common.api.openapi.write_markdown",
     ],
     "ENUM_NAME_OVERRIDES": {
-        "EventStatus": "tenant_apps.events.rules.EventStatus",
-        "AttendanceStatus": "tenant_apps.attendance.rules.AttendanceStatus",
+        "EventStatus": "tenant_apps.events.rules.events.EventStatus",
+        "AttendanceStatus": "tenant_apps.attendance.rules.scans.AttendanceStatus",
         "CampusState": "tenants.models.CampusState",
         "ImportState": "shared_apps.accounts.models.ImportState",
         "RegistrationState": "shared_apps.federation.rules.RegistrationState",
         "ReconciliationState": "shared_apps.federation.rules.ReconciliationState",
         "FederatedStatus": "shared_apps.federation.rules.FederatedStatus",
-        "Direction": "tenant_apps.attendance.rules.Direction",
+        "Direction": "tenant_apps.attendance.rules.scans.Direction",
         "TransferState": "shared_apps.federation.rules.TransferState",
         "TransferDirection": "shared_apps.federation.rules.TransferDirection",
         "Role": "shared_apps.accounts.roles.Role",

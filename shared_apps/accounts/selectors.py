@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from shared_apps.accounts.errors import ImportNotFound, UserNotFound
@@ -12,6 +11,7 @@ from shared_apps.accounts.models import AccessToken, ActingToken, Profile, Roste
 from shared_apps.common.errors import Unauthenticated
 from tenants.context import find_current_campus, site_code
 from tenants.keys import digest
+from tenants.postgresql.prepared import Statement
 from tenants.registry import confirm_served, note_version
 
 _USER_FIELDS: Final = (
@@ -21,16 +21,21 @@ _ACTING_FIELDS: Final = ("id", "grant_id", "super_admin_id", "super_admin_name",
 _TOKEN_QUERY: Final = """
     SELECT t.id, t.expires_at, c.state, c.schema_version, v.version, {columns}
       FROM {tokens}
-      LEFT JOIN public.tenants_campus c ON c.id = %s
+      LEFT JOIN public.tenants_campus c ON c.id = %(campus)s
       CROSS JOIN public.tenants_registryversion v
-     WHERE t.digest = %s
+     WHERE t.digest = %(digest)s
 """
-_OWN_TOKEN: Final = _TOKEN_QUERY.format(
-    columns=", ".join(f"u.{name}" for name in _USER_FIELDS),
-    tokens="accounts_accesstoken t JOIN accounts_user u ON u.id = t.user_id AND u.is_active",
+_TYPES: Final = {"campus": "uuid", "digest": "bytea"}
+_OWN_TOKEN: Final = Statement(
+    _TOKEN_QUERY.format(
+        columns=", ".join(f"u.{name}" for name in _USER_FIELDS),
+        tokens="accounts_accesstoken t JOIN accounts_user u ON u.id = t.user_id AND u.is_active",
+    ),
+    _TYPES,
 )
-_ACTING_TOKEN: Final = _TOKEN_QUERY.format(
-    columns=", ".join(f"t.{name}" for name in _ACTING_FIELDS), tokens="accounts_actingtoken t"
+_ACTING_TOKEN: Final = Statement(
+    _TOKEN_QUERY.format(columns=", ".join(f"t.{name}" for name in _ACTING_FIELDS), tokens="accounts_actingtoken t"),
+    _TYPES,
 )
 
 
@@ -46,9 +51,8 @@ def authenticate_token(*, text: str, at: datetime) -> tuple[User, UUID]:
     if not (is_acting or text.startswith(f"eas_{site_code()}_")) or len(text) > 128:
         raise Unauthenticated
     campus = find_current_campus()
-    with connection.cursor() as cursor:
-        cursor.execute(_ACTING_TOKEN if is_acting else _OWN_TOKEN, [campus.id if campus else None, digest(text)])
-        row = cursor.fetchone()
+    statement = _ACTING_TOKEN if is_acting else _OWN_TOKEN
+    row = statement.run({"campus": campus.id if campus else None, "digest": digest(text)})
     if row is None:
         raise Unauthenticated
     token_id, expires_at, state, schema_version, version, *values = row

@@ -11,11 +11,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db.backends.postgresql.base import DatabaseWrapper as PlainPostgres
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from django_tenants.postgresql_backend.base import DatabaseWrapper as TenantsPostgres
 
 from tenants.errors import CampusNotSet, CampusSwitchInTransaction, OwnerCredentialsMissing
 from tenants.keys import login_password
 from tenants.postgresql.pool import pool
+from tenants.postgresql.prepared import Connection
 from tenants.standing import Standing
 
 
@@ -58,10 +60,33 @@ class DatabaseWrapper(TenantsPostgres):
             pool.park(self.standing.login, raw, self._opened_at)
 
     # --- what Django calls ------------------------------------------------------------------------
+    def connect(self) -> None:
+        """Take a parked connection of this login, or open one.
+
+        A parked one was set up when it was opened, and is in no transaction: only what Django remembers of the one
+        before is reset.
+        """
+        login = self.standing.login if self.standing else None
+        parked = pool.take(login) if login else None
+        if parked is None:
+            self._opened_at = time.monotonic()
+            super().connect()
+            return
+        self.connection, self._opened_at = parked
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        self.autocommit = True
+        self.in_atomic_block: bool = False
+        self.needs_rollback = self.closed_in_transaction = False
+        self.errors_occurred: bool = False
+        self.savepoint_ids: list[Any] = []
+        self.atomic_blocks: list[Any] = []
+        self.run_on_commit: list[Any] = []
+
     def get_connection_params(self) -> dict[str, Any]:
         if self.standing is None:
             raise CampusNotSet("A query was sent while standing nowhere: enter campus_context() or public_context().")
         params = super().get_connection_params()
+        params["connection_factory"] = Connection
         login = self.standing.login
         if login is None:
             if not params.get("user"):
@@ -73,15 +98,6 @@ class DatabaseWrapper(TenantsPostgres):
             params["user"] = login
             params["password"] = login_password(settings.MASTER_KEY, login)
         return params
-
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        assert self.standing is not None  # get_connection_params raised otherwise
-        parked = pool.take(self.standing.login) if self.standing.login else None
-        if parked is not None:
-            raw, self._opened_at = parked
-            return raw
-        self._opened_at = time.monotonic()
-        return super().get_new_connection(conn_params)
 
     def close_if_unusable_or_obsolete(self) -> None:
         """Django calls this around requests and tasks: what is not in a transaction goes back to the pool."""

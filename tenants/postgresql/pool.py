@@ -17,7 +17,8 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 
 class ConnectionPool:
-    """At most ``settings.DB_CONNECTIONS`` parked connections; the least recently parked is closed first."""
+    """At most ``settings.DB_CONNECTIONS`` parked connections; first those of which there are two, then the
+    least recently parked."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +52,7 @@ class ConnectionPool:
             self._parked[id(raw)] = (login, opened_at, raw)
             self._by_login.setdefault(login, []).append(id(raw))
             while len(self._parked) > settings.DB_CONNECTIONS:
-                evicted.append(self._remove(next(iter(self._parked)))[2])
+                evicted.append(self._remove(self._least_needed())[2])
         for old in evicted:
             _close(old)
 
@@ -74,6 +75,14 @@ class ConnectionPool:
     def count(self) -> int:
         """Return how many connections are parked."""
         return len(self._parked)
+
+    def _least_needed(self) -> int:
+        """Return the oldest of those whose login has another one parked, else the oldest.
+
+        Campuses that are served in turn would otherwise lose their only connection to the second one of another.
+        """
+        spare = (key for key, (login, _, _) in self._parked.items() if len(self._by_login[login]) > 1)
+        return next(spare, next(iter(self._parked)))
 
     def _remove(self, key: int) -> tuple[str, float, Any]:
         entry = self._parked.pop(key)
