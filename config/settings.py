@@ -168,6 +168,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,  # looks hourly whether the slot is taken: a beat that was away misses none
         "options": {"headers": {"campus": "public"}, "expires": 3600.0},
     },
+    "tidy-places": {
+        "task": "tenant_apps.events.tasks.tidy_places_everywhere",
+        "schedule": 60.0,
+        "options": {"headers": {"campus": "public"}, "expires": 60.0},
+    },
     "tidy-every-site": {
         "task": "shared_apps.campuses.tasks.tidy_every_site",
         "schedule": 3600.0,
@@ -269,6 +274,8 @@ SPECTACULAR_SETTINGS = {
         "ReconciliationState": "shared_apps.federation.rules.ReconciliationState",
         "FederatedStatus": "shared_apps.federation.rules.FederatedStatus",
         "Direction": "tenant_apps.attendance.rules.scans.Direction",
+        "RegistrationMode": "tenant_apps.events.rules.registrations.RegistrationMode",
+        "PlaceState": "tenant_apps.events.rules.registrations.PlaceState",
         "TransferState": "shared_apps.federation.rules.TransferState",
         "TransferDirection": "shared_apps.federation.rules.TransferDirection",
         "Role": "shared_apps.accounts.roles.Role",

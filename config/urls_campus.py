@@ -13,6 +13,7 @@ from shared_apps.federation.api.transfers import urls as transfer_urls
 from shared_apps.federation.api.urls import campus_urls as federation_urls
 from tenant_apps.attendance.api.urls import router as attendance_router
 from tenant_apps.events.api.urls import urls as event_urls
+from tenant_apps.notifications.api.urls import urls as notice_urls
 
 api: list[Any] = [
     path("auth/act/", ActView.as_view(), name="act"),
@@ -23,6 +24,7 @@ api: list[Any] = [
     path("events/", include(attendance_router.urls)),
     path("federation/", include(federation_urls)),
     path("federation/", include(transfer_urls)),
+    path("notifications/", include(notice_urls)),
     path("campus/", include(campus_router.urls)),
     *description_urls(__name__),
 ]

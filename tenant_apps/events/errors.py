@@ -1,6 +1,6 @@
 """What events refuse."""
 
-from shared_apps.common.errors import Conflict, Forbidden, Invalid, NotFound
+from shared_apps.common.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 
 
 class EventNotFound(NotFound):
@@ -69,3 +69,84 @@ class OutsideCommonTimes(Invalid):
 class EventHasAttendance(Conflict):
     code = "event_has_attendance"
     detail = "Presence was recorded already; a multi-campus event is counted by the federation from the start."
+
+
+class RegistrationNotFound(NotFound):
+    code = "not_found"
+
+
+class GuestNotFound(NotFound):
+    code = "not_found"
+
+
+class NoRegistration(Conflict):
+    code = "no_registration"
+    detail = "There are no places to take at this event: whoever comes, comes."
+
+
+class RegistrationClosed(Conflict):
+    code = "registration_closed"
+    detail = "Registration for this event is not open now."
+
+
+class RegistrationDeclined(Conflict):
+    code = "registration_declined"
+    detail = "The request was declined. Only who runs the event can change that."
+
+
+class AlreadyAttended(Conflict):
+    code = "already_attended"
+    detail = "Presence was recorded already; the place cannot be given back."
+
+
+class OwnRequest(Forbidden):
+    code = "own_request"
+    detail = "Nobody decides on their own place. Somebody else who runs the event, or a campus admin, does."
+
+
+class WrongPlaceState(Conflict):
+    code = "wrong_place_state"
+    detail = "The place is not in a state in which this can be done."
+
+
+class EventFull(Conflict):
+    code = "event_full"
+    detail = "All places of this event are taken."
+
+
+class WalkInsNotAllowed(Conflict):
+    code = "no_walk_ins"
+    detail = "This event takes nobody who has not registered."
+
+
+class ScanIdReused(Conflict):
+    code = "scan_id_reused"
+    detail = "This scan_id was used for another scan."
+
+
+class PlacesTaken(Conflict):
+    code = "places_taken"
+    detail = "More places are taken than that. A smaller capacity would turn people away."
+
+
+class InvalidRegistrationTimes(Invalid):
+    code = "invalid_registration_times"
+    detail = (
+        "Registration opens before it closes, both before the event's end; seats are released between the event's "
+        "start and its end."
+    )
+
+
+class IncompletePosition(Invalid):
+    code = "incomplete_position"
+    detail = "Latitude and longitude come together."
+
+
+class TooManyGuests(TooManyRequests):
+    code = "too_many_guests"
+    detail = "Too many registrations from where you are. Wait, then try again."
+
+
+class TooManyPassTries(TooManyRequests):
+    code = "too_many_pass_tries"
+    detail = "Too many passes that are unknown. Wait, then try again."

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.events.api import views
+from tenant_apps.events.api import guests, registrations, views
 
 router = SimpleRouter(use_regex_path=False)
 router.register("events", views.EventViewSet, basename="event")
@@ -11,5 +11,26 @@ router.register("events", views.EventViewSet, basename="event")
 urls = [
     path("events/<uuid:event_id>/sessions/", views.SessionListView.as_view(), name="event-sessions"),
     path("events/<uuid:event_id>/sessions/<uuid:session_id>/", views.SessionView.as_view(), name="event-session"),
+    path("registrations/", registrations.OwnPlaceListView.as_view(), name="own-places"),
+    path("events/<uuid:event_id>/registrations/", registrations.PlaceListView.as_view(), name="event-places"),
+    path("events/<uuid:event_id>/registrations/withdraw/", registrations.WithdrawView.as_view(), name="withdraw-place"),
+    path(
+        "events/<uuid:event_id>/registrations/<uuid:registration_id>/approve/",
+        registrations.ApproveView.as_view(),
+        name="approve-place",
+    ),
+    path(
+        "events/<uuid:event_id>/registrations/<uuid:registration_id>/decline/",
+        registrations.DeclineView.as_view(),
+        name="decline-place",
+    ),
+    path("guests/withdraw/", guests.OwnGuestWithdrawView.as_view(), name="withdraw-own-guest"),
+    path("events/<uuid:event_id>/guests/", guests.GuestListView.as_view(), name="event-guests"),
+    path("events/<uuid:event_id>/guests/register/", guests.GuestRegisterView.as_view(), name="register-guest"),
+    path(
+        "events/<uuid:event_id>/guests/<uuid:guest_id>/withdraw/",
+        guests.GuestWithdrawView.as_view(),
+        name="withdraw-guest",
+    ),
     *router.urls,
 ]

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import models
+
+from shared_apps.accounts.roles import Role
 
 OPENS_BEFORE: Final = timedelta(minutes=60)
 LATE_AFTER: Final = timedelta(minutes=15)
@@ -81,6 +84,11 @@ def fill_instants(
 def event_span(sessions: Sequence[Instants]) -> tuple[datetime, datetime]:
     """Return the first start and the last end."""
     return min(session.starts_at for session in sessions), max(session.ends_at for session in sessions)
+
+
+def runs_event(*, role: str, user_id: UUID, organizer_id: UUID | None) -> bool:
+    """Return whether somebody runs an event: its organizer, and every campus admin."""
+    return role == Role.CAMPUS_ADMIN or organizer_id == user_id
 
 
 def is_ongoing(*, status: str, starts_at: datetime, ends_at: datetime, at: datetime) -> bool:

@@ -1,6 +1,6 @@
 """What people do with events. Each verb locks the event, so that its sessions and status change one at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
@@ -18,13 +18,15 @@ from tenant_apps.events.errors import (
     CommonField,
     EventClosed,
     EventHasAttendance,
-    EventNotFound,
     EventWasPublished,
+    IncompletePosition,
+    InvalidRegistrationTimes,
     InvalidTimes,
     LastSession,
     NotYourEvent,
     OrganizerNotFound,
     OutsideCommonTimes,
+    PlacesTaken,
     SessionHasAttendance,
     SessionNotFound,
     TooManySessions,
@@ -32,8 +34,13 @@ from tenant_apps.events.errors import (
 )
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.rules.events import MOST_SESSIONS, TRANSITIONS, EventStatus, Instants, event_span, fill_instants
+from tenant_apps.events.rules.registrations import are_instants_sensible
+from tenant_apps.events.selectors.registrations import count_taken
+from tenant_apps.events.services.locking import lock_event
+from tenant_apps.events.services.registrations import promote_waiting
 
 SessionData = dict[str, Any]
+REGISTRATION_TIMES: Final = frozenset({"registration_opens_at", "registration_closes_at", "releases_seats_at"})
 COMMON_FIELDS: Final = frozenset({"title", "description", "is_multi_campus", "allowed_campuses", "campus_seats"})
 
 
@@ -50,20 +57,23 @@ def create_event(
     is_multi_campus: bool = False,
     allowed_campuses: Sequence[str] = (),
     campus_seats: dict[str, int | None] | None = None,
+    **own: Any,
 ) -> Event:
     """Create a draft. Each session has ``starts_at`` and ``ends_at``, and may have ``name`` and the other instants.
 
     The creator runs it, unless a campus admin names somebody else; where a super admin acts, and names nobody, only
     campus admins do. ``allowed_campuses`` (codes) may come to a
-    ``is_multi_campus`` event once it is published, ``campus_seats`` bounds how many of each.
+    ``is_multi_campus`` event once it is published, ``campus_seats`` bounds how many of each. ``own`` are fields
+    of ``Event`` that every campus decides by itself: how one registers, who is expected, which proofs it takes, where.
 
-    Raises: InvalidTimes, TooManySessions, OrganizerNotFound, NotYourEvent, UnknownCampus, OwnCampus, NothingToSeat.
+    Raises: InvalidTimes, TooManySessions, OrganizerNotFound, NotYourEvent, UnknownCampus, OwnCampus, NothingToSeat,
+    InvalidRegistrationTimes, IncompletePosition.
     """
     instants = [_instants(session) for session in sessions]
     if len(instants) > MOST_SESSIONS:
         raise TooManySessions
     starts_at, ends_at = event_span(instants)
-    event = Event.objects.create(
+    event = Event(
         title=title,
         description=description,
         venue=venue,
@@ -72,7 +82,10 @@ def create_event(
         ends_at=ends_at,
         is_multi_campus=is_multi_campus,
         invitations=_invitations([], allowed_campuses=allowed_campuses, campus_seats=campus_seats),
+        **own,
     )
+    _check_own(event, own)
+    event.save()
     Session.objects.bulk_create(
         Session(event=event, name=data.get("name", ""), **_columns(times))
         for data, times in zip(sessions, instants, strict=True)
@@ -83,12 +96,14 @@ def create_event(
 
 @transaction.atomic
 def update_event(*, by: User, at: datetime, event_id: UUID, changes: dict[str, Any]) -> Event:
-    """Change title, description, venue, organizer, or who is invited and to how many seats.
+    """Change title, description, venue, organizer, who is invited and to how many seats, or what ``create_event``
+    calls ``own``: that is the campus's to change at a university-wide event too.
 
-    What is shared changes for every invited campus in the same transaction.
+    What is shared changes for every invited campus in the same transaction; a larger capacity gives places to those who
+    wait. Another way to register changes nothing for those who have a place, or have come.
 
     Raises: EventNotFound, NotYourEvent, EventClosed, OrganizerNotFound, CommonField, UnknownCampus, OwnCampus,
-    NothingToSeat, SeatsTaken.
+    NothingToSeat, SeatsTaken, PlacesTaken, InvalidRegistrationTimes, IncompletePosition.
     """
     event = _lock_open_event(event_id, by=by)
     changes = dict(changes)
@@ -102,7 +117,10 @@ def update_event(*, by: User, at: datetime, event_id: UUID, changes: dict[str, A
         event.invitations = _invitations(event.invitations, allowed_campuses=allowed, campus_seats=seats)
     for field, value in changes.items():
         setattr(event, field, value)
+    _check_own(event, changes)
     event.save()
+    if "capacity" in changes:
+        promote_waiting(event, at=at)
     _share(event, at=at)
     _record(event, by=by, at=at, action="event.changed", changes={"fields": fields})
     return event
@@ -114,7 +132,7 @@ def delete_draft(*, by: User, at: datetime, event_id: UUID) -> None:
 
     Raises: EventNotFound, NotYourEvent, EventWasPublished.
     """
-    event = _lock_event(event_id, by=by)
+    event = lock_event(event_id, by=by)
     if event.status != EventStatus.DRAFT:
         raise EventWasPublished
     _record(event, by=by, at=at, action="event.deleted")
@@ -205,7 +223,7 @@ def remove_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID) 
 
 @transaction.atomic
 def _change_status(event_id: UUID, to: EventStatus, *, by: User, at: datetime, **stamps: Any) -> Event:
-    event = _lock_event(event_id, by=by)
+    event = lock_event(event_id, by=by)
     if event.status == to:
         return event  # said twice
     if to not in TRANSITIONS[event.status]:
@@ -278,22 +296,27 @@ def _invitations(
     return [{"campus": code, "seats": number} for code, number in sorted(seats.items())]
 
 
-def _lock_event(event_id: UUID, *, by: User) -> Event:
-    """Return the event, locked until the transaction ends, if ``by`` runs it."""
-    event = Event.objects.select_for_update(no_key=True, of=("self",)).filter(pk=event_id).first()
-    runs_it = event is not None and (by.role == Role.CAMPUS_ADMIN or event.organizer_id == by.pk)
-    if event is None or (event.status == EventStatus.DRAFT and not runs_it):
-        raise EventNotFound
-    if not runs_it:
-        raise NotYourEvent
-    return event
-
-
 def _lock_open_event(event_id: UUID, *, by: User) -> Event:
-    event = _lock_event(event_id, by=by)
+    event = lock_event(event_id, by=by)
     if not TRANSITIONS[event.status]:
         raise EventClosed
     return event
+
+
+def _check_own(event: Event, changed: Collection[str]) -> None:
+    """Refuse what a change makes of the event's own fields. Needs the event's lock, for the places that are taken."""
+    if "capacity" in changed and event.capacity is not None and event.capacity < count_taken(event):
+        raise PlacesTaken(attr="capacity")
+    if REGISTRATION_TIMES & set(changed) and not are_instants_sensible(
+        opens_at=event.registration_opens_at,
+        closes_at=event.registration_closes_at,
+        releases_at=event.releases_seats_at,
+        starts_at=event.starts_at,
+        ends_at=event.ends_at,
+    ):
+        raise InvalidRegistrationTimes(attr=min(REGISTRATION_TIMES & set(changed)))
+    if (event.latitude is None) != (event.longitude is None):
+        raise IncompletePosition(attr="longitude" if event.longitude is None else "latitude")
 
 
 def _get_session(event: Event, session_id: UUID) -> Session:

@@ -1,0 +1,37 @@
+"""What events do later."""
+
+import logging
+from datetime import timedelta
+from typing import Final
+
+from celery import shared_task
+
+from shared_apps.common.clock import now
+from shared_apps.outbox.services import take_slot
+from tenant_apps.events.services.registrations import tidy_places
+from tenants.models import CampusState
+from tenants.registry import list_campuses
+
+logger = logging.getLogger("eas.tasks")
+
+TIDY_PLACES_EVERY: Final = timedelta(minutes=1)
+
+
+@shared_task
+def tidy_places_everywhere() -> None:
+    """Send ``tidy_places_here`` to every campus that is served, once a slot whatever the number of beats.
+
+    What gets lost is done the next time.
+    """
+    if not take_slot(name="tidy-places", every=TIDY_PLACES_EVERY, at=now()):
+        return
+    for campus in list_campuses():
+        if campus.state == CampusState.READY:
+            tidy_places_here.apply_async(headers={"campus": campus.code}, expires=60)
+
+
+@shared_task
+def tidy_places_here() -> None:
+    """Release the seats of those who have not come by the set time, and of closed accounts."""
+    if count := tidy_places(at=now()):
+        logger.info("places_released", extra={"count": count})
