@@ -11,7 +11,7 @@ from shared_apps.campuses.api.views import ActView
 from shared_apps.federation.api.passes import OwnPassView
 from shared_apps.federation.api.transfers import urls as transfer_urls
 from shared_apps.federation.api.urls import campus_urls as federation_urls
-from tenant_apps.attendance.api.urls import router as attendance_router
+from tenant_apps.attendance.api.urls import urls as attendance_urls
 from tenant_apps.events.api.urls import urls as event_urls
 from tenant_apps.notifications.api.urls import urls as notice_urls
 
@@ -21,7 +21,7 @@ api: list[Any] = [
     path("accounts/users/me/pass/", OwnPassView.as_view(), name="own-pass"),
     path("accounts/", include(people_urls)),
     path("events/", include(event_urls)),
-    path("events/", include(attendance_router.urls)),
+    path("events/", include(attendance_urls)),
     path("federation/", include(federation_urls)),
     path("federation/", include(transfer_urls)),
     path("notifications/", include(notice_urls)),

@@ -117,6 +117,38 @@ CAMPUS_CASES: dict[str, Case] = {
     "POST federation/registrations/{pk}/withdraw/": Case("friend", 200, ids={"pk": "invited"}),
     "GET federation/visits/": Case("admin", 200),
     "GET federation/visits/{pk}/": Case("admin", 200, ids={"pk": "visit"}),
+    "GET events/registrations/": Case("friend", 200),
+    "GET events/events/{event_id}/registrations/": Case("organizer", 200, ids={"event_id": "placed"}),
+    "POST events/events/{event_id}/registrations/": Case("student", 201, ids={"event_id": "placed"}),
+    "POST events/events/{event_id}/registrations/withdraw/": Case("friend", 200, ids={"event_id": "placed"}),
+    "POST events/events/{event_id}/registrations/{registration_id}/approve/": Case(
+        "organizer", 200, ids={"event_id": "placed", "registration_id": "place"}
+    ),
+    "POST events/events/{event_id}/registrations/{registration_id}/decline/": Case(
+        "organizer", 200, ids={"event_id": "placed", "registration_id": "place"}, body=lambda _: {"reason": "full"}
+    ),
+    "GET events/events/{event_id}/guests/": Case("organizer", 200, ids={"event_id": "placed"}),
+    "POST events/events/{event_id}/guests/": Case(
+        "organizer", 201, ids={"event_id": "placed"}, body=lambda _: {"name": "Speaker"}
+    ),
+    "POST events/events/{event_id}/guests/register/": Case(
+        "nobody", 201, ids={"event_id": "placed"}, body=lambda _: {"name": "Parent"}
+    ),
+    "POST events/events/{event_id}/guests/{guest_id}/withdraw/": Case(
+        "organizer", 200, ids={"event_id": "placed", "guest_id": "guest"}
+    ),
+    "POST events/guests/withdraw/": Case("nobody", 200, body=lambda things: {"guest_pass": things.ids["guest_pass"]}),
+    "POST events/events/{event_id}/walk-ins/": Case(
+        "organizer",
+        201,
+        ids={"event_id": "placed"},
+        body=lambda things: {"user_id": things.ids["user"]},
+        body_ids=("user_id",),
+    ),
+    "GET notifications/": Case("student", 200),
+    "GET notifications/unread/": Case("student", 200),
+    "POST notifications/read-all/": Case("student", 200),
+    "POST notifications/{notice_id}/read/": Case("student", 200, ids={"notice_id": "notice"}),
     "GET events/attendance/": Case("admin", 200),
     "GET events/attendance/{pk}/": Case("admin", 200, ids={"pk": "attendance"}),
     "POST events/attendance/mark_attendance/": Case(

@@ -13,6 +13,8 @@ from shared_apps.federation.models import Visit
 from shared_apps.federation.services.reconciliations import request_reconciliation
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.events.models import Event, Session
+from tenant_apps.notifications.models import Notice
+from tenant_apps.notifications.services.notices import send_notices
 from tenants.context import owner_context, public_context
 from tests.cast import Cast, Http, Person, Site
 from tests.factories import make_event, make_shared_event, pass_of
@@ -75,6 +77,27 @@ def _transfer(site: Site, third: Site, http: Http, *, comes: Person) -> dict[str
     return {"transfer": offered[-1].json()["id"]}
 
 
+def _places(site: Site, http: Http) -> dict[str, str]:
+    """Give ``site`` an event with a request, a guest, and notices of it."""
+    event = make_event(site, title=f"Places of {site.campus.code}")
+    path = f"events/events/{event.pk}/"
+    changes = {"registration": "approval", "allows_guests": True}
+    assert http.patch(path, changes, by=site.organizer).status_code == 200
+    asked = http.post(f"{path}registrations/", by=site.friend)
+    guest = http.post(f"{path}guests/", {"name": f"Guest of {site.campus.code}"}, by=site.organizer)
+    assert (asked.status_code, guest.status_code) == (201, 201), (asked.content, guest.content)
+    with site.here():
+        send_notices(to=[site.student.id], kind="test", text=f"To {site.campus.code}", at=now(), event_id=event.pk)
+        notice = Notice.objects.get(user_id=site.student.id)
+    return {
+        "placed": str(event.pk),
+        "place": asked.json()["id"],
+        "guest": guest.json()["id"],
+        "guest_pass": guest.json()["guest_pass"],
+        "notice": str(notice.pk),
+    }
+
+
 def _fill(site: Site, cast: Cast, http: Http) -> Things:
     event = make_event(site, title=f"Secret of {site.campus.code}")
     draft = make_event(site, status="draft", title=f"Draft of {site.campus.code}")
@@ -108,6 +131,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
         ids={
             **_share(site, cast.snsu, http),
             **_transfer(site, cast.snsu, http, comes=comes),
+            **_places(site, http),
             "user": str(site.student.id),
             "event": str(event.pk),
             "session": str(session.pk),
