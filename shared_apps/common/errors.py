@@ -3,6 +3,7 @@
 ``code`` is stable for ever and printed into docs/reference/error-codes.md; ``detail`` is a sentence for a person.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -24,6 +25,14 @@ class Invalid(DomainError):
     """A value is wrong in itself."""
 
     status = 400
+
+
+class Several(Invalid):
+    """Several values are wrong, each with an error and an ``attr`` of its own."""
+
+    def __init__(self, errors: Sequence[Invalid]) -> None:
+        super().__init__()
+        self.errors = list(errors)
 
 
 class Unauthenticated(DomainError):

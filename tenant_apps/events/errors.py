@@ -36,6 +36,16 @@ class SessionHasAttendance(Conflict):
     detail = "Presence was recorded at this session; its times stay as they are."
 
 
+class SessionIsClosed(Conflict):
+    code = "session_is_closed"
+    detail = "This session was closed, and who was expected at it is frozen; its times stay as they are."
+
+
+class SessionsNotOver(Conflict):
+    code = "sessions_not_over"
+    detail = "Some sessions have not begun. Say why the event is completed without them, or remove them."
+
+
 class LastSession(Conflict):
     code = "last_session"
     detail = "An event has at least one session."
@@ -49,6 +59,16 @@ class TooManySessions(Invalid):
 class InvalidTimes(Invalid):
     code = "invalid_times"
     detail = "Opening, start, late-after, end and closing must follow each other, within 48 hours."
+
+
+class StayTooLong(Invalid):
+    code = "stay_too_long"
+    detail = "Nobody can stay longer than the session lasts."
+
+
+class NoDays(Invalid):
+    code = "no_days"
+    detail = "The pattern has no day: look at its first and last day, and its weekdays."
 
 
 class OrganizerNotFound(Invalid):

@@ -97,10 +97,14 @@ CAMPUS_CASES: dict[str, Case] = {
     "DELETE events/events/{pk}/": Case("organizer", 409, ids={"pk": "event"}),
     "POST events/events/{pk}/publish/": Case("organizer", 200, ids={"pk": "event"}),
     "POST events/events/{pk}/complete/": Case("organizer", 200, ids={"pk": "event"}),
+    "POST events/events/{pk}/reopen/": Case("organizer", 409, ids={"pk": "event"}, body=lambda _: {"reason": "late"}),
     "POST events/events/{pk}/cancel/": Case("organizer", 200, ids={"pk": "event"}, body=lambda _: {"reason": "rain"}),
     "GET events/events/{event_id}/sessions/": Case("student", 200, ids={"event_id": "event"}),
     "POST events/events/{event_id}/sessions/": Case(
         "organizer", 201, ids={"event_id": "event"}, body=lambda _: session_body()
+    ),
+    "POST events/events/{event_id}/sessions/bulk/": Case(
+        "organizer", 201, ids={"event_id": "event"}, body=lambda _: {"sessions": [session_body()]}
     ),
     "PATCH events/events/{event_id}/sessions/{session_id}/": Case(
         "organizer", 200, ids={"event_id": "event", "session_id": "session"}, body=lambda _: {"name": "Morning"}

@@ -8,7 +8,7 @@ from drf_standardized_errors.handler import exception_handler as standardized
 from rest_framework.exceptions import APIException, ErrorDetail, Throttled, ValidationError
 from rest_framework.response import Response
 
-from shared_apps.common.errors import DomainError, TooManyRequests, Unavailable
+from shared_apps.common.errors import DomainError, Several, TooManyRequests, Unavailable
 
 logger = logging.getLogger("eas.error")
 
@@ -35,6 +35,8 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
 def _as_api_exception(error: DomainError) -> APIException:
     if isinstance(error, TooManyRequests):
         return Throttled(wait=error.wait, detail=error.message, code=error.code)
+    if isinstance(error, Several):
+        return ValidationError({one.attr or "": [ErrorDetail(one.message, code=one.code)] for one in error.errors})
     detail = ErrorDetail(error.message, code=error.code)
     if error.status == 400 and error.attr:
         return ValidationError({error.attr: [detail]})

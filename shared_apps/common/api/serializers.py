@@ -81,6 +81,12 @@ class ReasonSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=500, validators=[PRINTABLE])
 
 
+class OptionalReasonSerializer(StrictSerializer):
+    """Why somebody did what only sometimes needs a reason."""
+
+    reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True, validators=[PRINTABLE])
+
+
 class StrictModelSerializer(StrictMixin, serializers.ModelSerializer):
     """Base of resources that are read and written in one shape."""
 

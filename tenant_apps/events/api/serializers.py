@@ -12,24 +12,15 @@ from shared_apps.common.clock import now
 from shared_apps.common.text import PRINTABLE, check_paragraphs
 from shared_apps.federation.models import FederatedEvent
 from shared_apps.federation.rules import MOST_INVITATIONS
-from tenant_apps.events.models import Event, Session
+from tenant_apps.events.api.session_serializers import (
+    SessionSerializer,
+    SessionWriteSerializer,
+    SharedSessionSerializer,
+)
+from tenant_apps.events.models import Event
 from tenant_apps.events.rules.audience import MOST_ROWS
 from tenant_apps.events.rules.events import MOST_SESSIONS, is_ongoing
 from tenant_apps.events.rules.registrations import MOST_PLACES, RegistrationMode
-
-
-class SessionSerializer(serializers.ModelSerializer):
-    """One time window of an event in which presence is taken."""
-
-    opens_at = InstantField()
-    starts_at = InstantField()
-    late_after = InstantField()
-    ends_at = InstantField()
-    closes_at = InstantField()
-
-    class Meta:
-        model = Session
-        fields = ("id", "name", "opens_at", "starts_at", "late_after", "ends_at", "closes_at")
 
 
 class AudienceRowSerializer(StrictSerializer):
@@ -120,7 +111,7 @@ class InvitedEventSerializer(EventSerializer):
     """
 
     organizer = serializers.SerializerMethodField()
-    sessions = SessionSerializer(many=True, source="session_values")
+    sessions = SharedSessionSerializer(many=True, source="session_values")  # type: ignore[assignment]
     federated_event = serializers.UUIDField(source="id")
     is_multi_campus = serializers.SerializerMethodField()
     # The shared copy has none of these.
@@ -160,17 +151,6 @@ class InvitedEventSerializer(EventSerializer):
 
     def get_campus_seats(self, event: FederatedEvent) -> dict[str, int | None]:  # type: ignore[override]
         return {}
-
-
-class SessionWriteSerializer(StrictSerializer):
-    """A session. By default it opens an hour before its start, is late after 15 minutes and closes as it ends."""
-
-    name = serializers.CharField(max_length=100, required=False, allow_blank=True, validators=[PRINTABLE])
-    starts_at = InstantField()
-    ends_at = InstantField()
-    opens_at = InstantField(required=False)
-    late_after = InstantField(required=False)
-    closes_at = InstantField(required=False)
 
 
 class EventChangeSerializer(StrictSerializer):

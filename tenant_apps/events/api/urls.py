@@ -3,14 +3,12 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.events.api import guests, registrations, views
+from tenant_apps.events.api import guests, registrations, sessions, views
 
 router = SimpleRouter(use_regex_path=False)
 router.register("events", views.EventViewSet, basename="event")
 
 urls = [
-    path("events/<uuid:event_id>/sessions/", views.SessionListView.as_view(), name="event-sessions"),
-    path("events/<uuid:event_id>/sessions/<uuid:session_id>/", views.SessionView.as_view(), name="event-session"),
     path("registrations/", registrations.OwnPlaceListView.as_view(), name="own-places"),
     path("events/<uuid:event_id>/registrations/", registrations.PlaceListView.as_view(), name="event-places"),
     path("events/<uuid:event_id>/registrations/withdraw/", registrations.WithdrawView.as_view(), name="withdraw-place"),
@@ -32,5 +30,8 @@ urls = [
         guests.GuestWithdrawView.as_view(),
         name="withdraw-guest",
     ),
+    path("events/<uuid:event_id>/sessions/", sessions.SessionListView.as_view(), name="event-sessions"),
+    path("events/<uuid:event_id>/sessions/bulk/", sessions.SessionBulkView.as_view(), name="event-sessions-bulk"),
+    path("events/<uuid:event_id>/sessions/<uuid:session_id>/", sessions.SessionView.as_view(), name="event-session"),
     *router.urls,
 ]

@@ -1,4 +1,4 @@
-"""``events/events/`` and the sessions of an event."""
+"""``events/events/``."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -9,10 +9,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from shared_apps.accounts.api.base import View, ViewSet, actor
+from shared_apps.accounts.api.base import ViewSet, actor
 from shared_apps.accounts.roles import Can
 from shared_apps.common.api.lists import Part, answer_merged_list
-from shared_apps.common.api.serializers import ReasonSerializer
+from shared_apps.common.api.serializers import OptionalReasonSerializer, ReasonSerializer
 from shared_apps.common.clock import now
 from shared_apps.federation.selectors import get_invited_event, list_invited_events
 from tenant_apps.events.api.filters import EventFilter, InvitedEventFilter
@@ -21,8 +21,6 @@ from tenant_apps.events.api.serializers import (
     EventCreateSerializer,
     EventSerializer,
     InvitedEventSerializer,
-    SessionSerializer,
-    SessionWriteSerializer,
 )
 from tenant_apps.events.models import Event
 from tenant_apps.events.selectors.events import find_visible_event, get_visible_event, list_visible_events
@@ -44,6 +42,7 @@ class EventViewSet(ViewSet):
         "destroy": Can.MANAGE_EVENTS,
         "publish": Can.MANAGE_EVENTS,
         "complete": Can.MANAGE_EVENTS,
+        "reopen": Can.MANAGE_EVENTS,
         "cancel": Can.MANAGE_EVENTS,
     }
 
@@ -94,11 +93,22 @@ class EventViewSet(ViewSet):
         services.publish_event(by=actor(request), at=now(), event_id=pk)
         return _answer(request, pk)
 
-    @extend_schema(request=None, responses=EventSerializer)
+    @extend_schema(request=OptionalReasonSerializer, responses=EventSerializer)
     @action(detail=True, methods=["post"])
     def complete(self, request: Request, pk: UUID) -> Response:
-        """Close an event: no presence is recorded from now on."""
-        services.complete_event(by=actor(request), at=now(), event_id=pk)
+        """Close an event: no presence is recorded from now on. While sessions have not begun it needs a reason."""
+        body = OptionalReasonSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.complete_event(by=actor(request), at=now(), event_id=pk, reason=body.validated_data["reason"])
+        return _answer(request, pk)
+
+    @extend_schema(request=ReasonSerializer, responses=EventSerializer)
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: UUID) -> Response:
+        """Publish a completed event again, with a reason: scans are accepted; what was closed stays closed."""
+        body = ReasonSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.reopen_event(by=actor(request), at=now(), event_id=pk, reason=body.validated_data["reason"])
         return _answer(request, pk)
 
     @extend_schema(request=ReasonSerializer, responses=EventSerializer)
@@ -109,50 +119,6 @@ class EventViewSet(ViewSet):
         body.is_valid(raise_exception=True)
         services.cancel_event(by=actor(request), at=now(), event_id=pk, reason=body.validated_data["reason"])
         return _answer(request, pk)
-
-
-class SessionListView(View):
-    """The sessions of one event: few enough for one page."""
-
-    pagination_class = None
-    permissions: ClassVar = {"get": Can.READ_EVENTS, "post": Can.MANAGE_EVENTS}
-
-    @extend_schema(operation_id="events_events_sessions_list", responses=SessionSerializer(many=True))
-    def get(self, request: Request, event_id: UUID) -> Response:
-        """List the sessions, by start."""
-        event = get_visible_event(user=actor(request), event_id=event_id)
-        return Response(SessionSerializer(event.sessions.all(), many=True, context={"request": request}).data)
-
-    @extend_schema(request=SessionWriteSerializer, responses={201: SessionSerializer})
-    def post(self, request: Request, event_id: UUID) -> Response:
-        """Add a session."""
-        body = SessionWriteSerializer(data=request.data, context={"request": request})
-        body.is_valid(raise_exception=True)
-        session = services.add_session(by=actor(request), at=now(), event_id=event_id, session=body.validated_data)
-        answer = SessionSerializer(session, context={"request": request}).data
-        return Response(answer, status=status.HTTP_201_CREATED)
-
-
-class SessionView(View):
-    """One session of one event."""
-
-    permissions: ClassVar = {"patch": Can.MANAGE_EVENTS, "delete": Can.MANAGE_EVENTS}
-
-    @extend_schema(request=SessionWriteSerializer, responses=SessionSerializer)
-    def patch(self, request: Request, event_id: UUID, session_id: UUID) -> Response:
-        """Change a session; its times only while nobody was recorded at it."""
-        body = SessionWriteSerializer(data=request.data, partial=True, context={"request": request})
-        body.is_valid(raise_exception=True)
-        session = services.update_session(
-            by=actor(request), at=now(), event_id=event_id, session_id=session_id, changes=body.validated_data
-        )
-        return Response(SessionSerializer(session, context={"request": request}).data)
-
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, event_id: UUID, session_id: UUID) -> Response:
-        """Take away a session at which nobody was recorded."""
-        services.remove_session(by=actor(request), at=now(), event_id=event_id, session_id=session_id)
-        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def _answer(request: Request, event_id: UUID, code: int = status.HTTP_200_OK) -> Response:

@@ -122,7 +122,10 @@ class Session(models.Model):
                 condition=Q(missing_check_out__in=MissingCheckOut.values), name="events_session_missing_check_out_known"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["event", "starts_at"], name="events_session_event")]
+        indexes: ClassVar = [
+            models.Index(fields=["event", "starts_at"], name="events_session_event"),
+            models.Index(fields=["closes_at"], condition=Q(closed_at__isnull=True), name="events_session_due"),
+        ]
 
     def __str__(self) -> str:
         return self.name or f"{self.starts_at:%Y-%m-%d %H:%M}"

@@ -1,7 +1,8 @@
 """What people do with events. Each verb locks the event, so that its sessions and status change one at a time."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -10,10 +11,12 @@ from django.db import transaction
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import STAFF_ROLES, Role
 from shared_apps.audit.services import record_action
+from shared_apps.common.errors import Invalid, Several
 from shared_apps.federation.errors import NothingToSeat
 from shared_apps.federation.rules import FederatedStatus
 from shared_apps.federation.selectors import get_federated_event
 from shared_apps.federation.services.hosting import Offer, check_invited, offer_event
+from shared_apps.outbox.services import add_message
 from tenant_apps.events.errors import (
     CommonField,
     EventClosed,
@@ -23,25 +26,47 @@ from tenant_apps.events.errors import (
     InvalidRegistrationTimes,
     InvalidTimes,
     LastSession,
+    NoDays,
     NotYourEvent,
     OrganizerNotFound,
     OutsideCommonTimes,
     PlacesTaken,
     SessionHasAttendance,
+    SessionIsClosed,
     SessionNotFound,
+    SessionsNotOver,
+    StayTooLong,
     TooManySessions,
     WrongEventStatus,
 )
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.rules.events import MOST_SESSIONS, TRANSITIONS, EventStatus, Instants, event_span, fill_instants
 from tenant_apps.events.rules.registrations import are_instants_sensible
+from tenant_apps.events.rules.repetition import Overlap, Pattern, find_overlaps, list_days, slot_instants
 from tenant_apps.events.selectors.registrations import count_taken
 from tenant_apps.events.services.locking import lock_event
 from tenant_apps.events.services.registrations import promote_waiting
+from tenants.context import current_campus
 
 SessionData = dict[str, Any]
 REGISTRATION_TIMES: Final = frozenset({"registration_opens_at", "registration_closes_at", "releases_seats_at"})
 COMMON_FIELDS: Final = frozenset({"title", "description", "is_multi_campus", "allowed_campuses", "campus_seats"})
+# What a session asks of those who come, beside its times. Changeable like these, as statuses are derived from both.
+POLICY_FIELDS: Final = ("requires_check_out", "missing_check_out", "allows_re_entry", "minimum_stay")
+# Of the app above, which closes sessions; this app knows it by name only.
+_CLOSE_SESSIONS: Final = "tenant_apps.attendance.tasks.close_event_sessions"
+
+
+@dataclass(frozen=True, slots=True)
+class AddedSessions:
+    """What was added, or would be: the sessions, and which sessions of the event lie over each other since.
+
+    The overlaps speak of ``compared``: what the event has already, and then what is added.
+    """
+
+    sessions: list[Session]
+    compared: list[Session]
+    overlaps: list[Overlap]
 
 
 @transaction.atomic
@@ -59,20 +84,21 @@ def create_event(
     campus_seats: dict[str, int | None] | None = None,
     **own: Any,
 ) -> Event:
-    """Create a draft. Each session has ``starts_at`` and ``ends_at``, and may have ``name`` and the other instants.
+    """Create a draft. Each session has ``starts_at`` and ``ends_at``, and may have ``name``, the other instants, and
+    what it asks of those who come (``POLICY_FIELDS``).
 
     The creator runs it, unless a campus admin names somebody else; where a super admin acts, and names nobody, only
     campus admins do. ``allowed_campuses`` (codes) may come to a
     ``is_multi_campus`` event once it is published, ``campus_seats`` bounds how many of each. ``own`` are fields
     of ``Event`` that every campus decides by itself: how one registers, who is expected, which proofs it takes, where.
 
-    Raises: InvalidTimes, TooManySessions, OrganizerNotFound, NotYourEvent, UnknownCampus, OwnCampus, NothingToSeat,
-    InvalidRegistrationTimes, IncompletePosition.
+    Raises: InvalidTimes, StayTooLong, TooManySessions, OrganizerNotFound, NotYourEvent, UnknownCampus, OwnCampus,
+    NothingToSeat, InvalidRegistrationTimes, IncompletePosition.
     """
-    instants = [_instants(session) for session in sessions]
-    if len(instants) > MOST_SESSIONS:
+    rows = [Session(**_session_values(session)) for session in sessions]
+    if len(rows) > MOST_SESSIONS:
         raise TooManySessions
-    starts_at, ends_at = event_span(instants)
+    starts_at, ends_at = event_span([row.instants for row in rows])
     event = Event(
         title=title,
         description=description,
@@ -86,10 +112,9 @@ def create_event(
     )
     _check_own(event, own)
     event.save()
-    Session.objects.bulk_create(
-        Session(event=event, name=data.get("name", ""), **_columns(times))
-        for data, times in zip(sessions, instants, strict=True)
-    )
+    for row in rows:
+        row.event = event
+    Session.objects.bulk_create(rows)
     _record(event, by=by, at=at, action="event.created")
     return event
 
@@ -147,12 +172,45 @@ def publish_event(*, by: User, at: datetime, event_id: UUID) -> Event:
     return _change_status(event_id, EventStatus.PUBLISHED, by=by, at=at, published_at=at)
 
 
-def complete_event(*, by: User, at: datetime, event_id: UUID) -> Event:
-    """Close an event: no presence is recorded from now on.
+@transaction.atomic
+def complete_event(*, by: User, at: datetime, event_id: UUID, reason: str = "") -> Event:
+    """Close an event: no presence is recorded, and no session changed, from now on.
 
-    Raises: EventNotFound, NotYourEvent, WrongEventStatus.
+    Its sessions that are over are closed by a message, written here, so that completing waits for none of them. One
+    that is running is closed at its end. With a ``reason`` it may be completed although sessions have not begun: those
+    were not held, nobody was absent from them.
+
+    Locks: the event. Raises: EventNotFound, NotYourEvent, WrongEventStatus, SessionsNotOver.
     """
-    return _change_status(event_id, EventStatus.COMPLETED, by=by, at=at, completed_at=at)
+    event = lock_event(event_id, by=by)
+    if event.status == EventStatus.PUBLISHED:
+        if not reason and event.sessions.filter(starts_at__gt=at).exists():
+            raise SessionsNotOver
+        add_message(kind=_CLOSE_SESSIONS, payload={"event_id": str(event_id)}, at=at)
+    return _change_status(event_id, EventStatus.COMPLETED, by=by, at=at, reason=reason, completed_at=at)
+
+
+@transaction.atomic
+def reopen_event(*, by: User, at: datetime, event_id: UUID, reason: str) -> Event:
+    """Publish a completed event again: scans are accepted, sessions that were not closed yet may change.
+
+    Sessions that were closed stay so: who was expected is frozen, and a scan that arrives makes somebody who was absent
+    present. A university-wide event that was called off meanwhile stays closed.
+
+    Locks: the event. Raises: EventNotFound, NotYourEvent, WrongEventStatus.
+    """
+    event = lock_event(event_id, by=by)
+    if event.status != EventStatus.COMPLETED:
+        raise WrongEventStatus(f"An event that is {event.status} cannot be reopened.")
+    if event.is_university_wide:
+        common = get_federated_event(cast(UUID, event.federated_event_id))
+        if common.status == FederatedStatus.CANCELLED:
+            raise WrongEventStatus("The university-wide event was called off.")
+    event.status, event.completed_at = EventStatus.PUBLISHED, None
+    event.save()
+    _share(event, at=at)
+    _record(event, by=by, at=at, action="event.reopened", reason=reason)
+    return event
 
 
 def cancel_event(*, by: User, at: datetime, event_id: UUID, reason: str) -> Event:
@@ -160,19 +218,21 @@ def cancel_event(*, by: User, at: datetime, event_id: UUID, reason: str) -> Even
 
     Raises: EventNotFound, NotYourEvent, WrongEventStatus.
     """
-    return _change_status(event_id, EventStatus.CANCELLED, by=by, at=at, cancelled_at=at, cancel_reason=reason)
+    return _change_status(
+        event_id, EventStatus.CANCELLED, by=by, at=at, reason=reason, cancelled_at=at, cancel_reason=reason
+    )
 
 
 @transaction.atomic
 def add_session(*, by: User, at: datetime, event_id: UUID, session: SessionData) -> Session:
     """Add a session.
 
-    Raises: EventNotFound, NotYourEvent, EventClosed, InvalidTimes, TooManySessions.
+    Raises: EventNotFound, NotYourEvent, EventClosed, InvalidTimes, StayTooLong, TooManySessions.
     """
     event = _lock_open_event(event_id, by=by)
     if event.sessions.count() >= MOST_SESSIONS:
         raise TooManySessions
-    added = Session.objects.create(event=event, name=session.get("name", ""), **_columns(_instants(session)))
+    added = Session.objects.create(event=event, **_session_values(session))
     _follow_sessions(event)
     _share(event, at=at)
     _record(event, by=by, at=at, action="event.session_added", changes={"session": str(added.pk)})
@@ -180,20 +240,57 @@ def add_session(*, by: User, at: datetime, event_id: UUID, session: SessionData)
 
 
 @transaction.atomic
-def update_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID, changes: SessionData) -> Session:
-    """Change a session. Its times stay as they are once presence was recorded at it.
+def add_sessions(
+    *, by: User, at: datetime, event_id: UUID, sessions: Sequence[SessionData] | Pattern, dry_run: bool = False
+) -> AddedSessions:
+    """Add several sessions, all or none: those of a list, or of a pattern in the campus's zone.
 
-    Raises: EventNotFound, SessionNotFound, NotYourEvent, EventClosed, SessionHasAttendance, InvalidTimes.
+    Sessions that lie over each other are allowed, and named. ``dry_run`` only says what would be added.
+
+    Locks: the event. Raises: EventNotFound, NotYourEvent, EventClosed, TooManySessions, NoDays, OutsideCommonTimes;
+    Several, of InvalidTimes and StayTooLong, naming ``sessions.<number>`` (from 0) or ``pattern.slots.<number>``.
     """
     event = _lock_open_event(event_id, by=by)
-    session = _get_session(event, session_id)
-    times = {name: value for name, value in changes.items() if name != "name"}
-    if times:
-        _refuse_with_attendance(session)
-        instants = _instants({**_columns(session.instants), **times})
-        for field, value in _columns(instants).items():
-            setattr(session, field, value)
-    session.name = changes.get("name", session.name)
+    there = list(event.sessions.order_by("starts_at", "id"))
+    named = _repeat(sessions) if isinstance(sessions, Pattern) else _number(sessions)
+    if len(there) + len(named) > MOST_SESSIONS:
+        raise TooManySessions
+    added, problems = [], {}
+    for name, session in named:
+        try:
+            added.append(Session(event=event, **_session_values(session)))
+        except (InvalidTimes, StayTooLong) as problem:
+            attr = f"{name}.{problem.attr}"
+            problems[attr] = cast(Invalid, type(problem)(problem.message, attr=attr))
+    if problems:
+        raise Several(list(problems.values()))
+    compared = [*there, *added]
+    found = find_overlaps([session.instants for session in compared])
+    if not dry_run:
+        Session.objects.bulk_create(added)
+        _follow_sessions(event)
+        _share(event, at=at)
+        _record(
+            event, by=by, at=at, action="event.sessions_added",
+            changes={"sessions": [str(session.pk) for session in added]},
+        )  # fmt: skip
+    return AddedSessions(added, compared, [overlap for overlap in found if overlap.second >= len(there)])
+
+
+@transaction.atomic
+def update_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID, changes: SessionData) -> Session:
+    """Change a session. Its times and what it asks stay as they are once presence was recorded at it, or it was closed.
+
+    Locks: the event, then the session. Raises: EventNotFound, SessionNotFound, NotYourEvent, EventClosed,
+    SessionHasAttendance, SessionIsClosed, InvalidTimes, StayTooLong.
+    """
+    event = _lock_open_event(event_id, by=by)
+    session = _lock_session(event, session_id)
+    if changes.keys() - {"name"}:
+        _refuse_settled(session)
+    known = {name: getattr(session, name) for name in ("name", *Instants.__slots__, *POLICY_FIELDS)}
+    for name, value in _session_values({**known, **changes}).items():
+        setattr(session, name, value)
     session.save()
     _follow_sessions(event)
     _share(event, at=at)
@@ -206,13 +303,14 @@ def update_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID, 
 
 @transaction.atomic
 def remove_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID) -> None:
-    """Take a session away at which nobody was recorded.
+    """Take a session away at which nobody was recorded, and which was not closed.
 
-    Raises: EventNotFound, SessionNotFound, NotYourEvent, EventClosed, SessionHasAttendance, LastSession.
+    Locks: the event, then the session. Raises: EventNotFound, SessionNotFound, NotYourEvent, EventClosed,
+    SessionHasAttendance, SessionIsClosed, LastSession.
     """
     event = _lock_open_event(event_id, by=by)
-    session = _get_session(event, session_id)
-    _refuse_with_attendance(session)
+    session = _lock_session(event, session_id)
+    _refuse_settled(session)
     if event.sessions.count() == 1:
         raise LastSession
     session.delete()
@@ -222,7 +320,9 @@ def remove_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID) 
 
 
 @transaction.atomic
-def _change_status(event_id: UUID, to: EventStatus, *, by: User, at: datetime, **stamps: Any) -> Event:
+def _change_status(
+    event_id: UUID, to: EventStatus, *, by: User, at: datetime, reason: str = "", **stamps: Any
+) -> Event:
     event = lock_event(event_id, by=by)
     if event.status == to:
         return event  # said twice
@@ -233,7 +333,7 @@ def _change_status(event_id: UUID, to: EventStatus, *, by: User, at: datetime, *
         setattr(event, field, value)
     event.save()
     _share(event, at=at)
-    _record(event, by=by, at=at, action=f"event.{to}", reason=stamps.get("cancel_reason", ""))
+    _record(event, by=by, at=at, action=f"event.{to}", reason=reason)
     return event
 
 
@@ -319,17 +419,20 @@ def _check_own(event: Event, changed: Collection[str]) -> None:
         raise IncompletePosition(attr="longitude" if event.longitude is None else "latitude")
 
 
-def _get_session(event: Event, session_id: UUID) -> Session:
-    session = event.sessions.filter(pk=session_id).first()
+def _lock_session(event: Event, session_id: UUID) -> Session:
+    """Return the session, locked until the transaction ends: it is not closed meanwhile."""
+    session = event.sessions.select_for_update(no_key=True).filter(pk=session_id).first()
     if session is None:
         raise SessionNotFound
     return session
 
 
-def _refuse_with_attendance(session: Session) -> None:
+def _refuse_settled(session: Session) -> None:
     # The app above keeps attendance; its rows are asked for by the name they give this relation.
     if Session.objects.filter(pk=session.pk, attendances__isnull=False).exists():
         raise SessionHasAttendance
+    if session.closed_at is not None:
+        raise SessionIsClosed
 
 
 def _follow_sessions(event: Event) -> None:
@@ -356,11 +459,37 @@ def _organizer(organizer_id: UUID | None, *, by: User) -> User | None:
     return organizer
 
 
-def _instants(session: SessionData) -> Instants:
-    instants = fill_instants(**{name: value for name, value in session.items() if name != "name"})
+def _number(sessions: Sequence[SessionData]) -> list[tuple[str, SessionData]]:
+    return [(f"sessions.{number}", session) for number, session in enumerate(sessions)]
+
+
+def _repeat(pattern: Pattern) -> list[tuple[str, SessionData]]:
+    """Return the sessions of a pattern, each with the name of what made it. Stops where there are too many."""
+    zone, made = current_campus().zone, []
+    for day in list_days(pattern):
+        for number, slot in enumerate(pattern.slots):
+            instants = slot_instants(slot, day=day, zone=zone)
+            made.append((f"pattern.slots.{number}", {"name": slot.name, **_columns(instants), **slot.policy}))
+        if len(made) > MOST_SESSIONS:
+            raise TooManySessions
+    if not made:
+        raise NoDays(attr="pattern")
+    return made
+
+
+def _session_values(session: SessionData) -> dict[str, Any]:
+    """Return the columns of a session of which only start and end have to be said.
+
+    Raises: InvalidTimes, StayTooLong.
+    """
+    instants = fill_instants(**{name: session[name] for name in Instants.__slots__ if name in session})
     if not instants.in_order:
         raise InvalidTimes(attr="starts_at")
-    return instants
+    policy: dict[str, Any] = {name: session[name] for name in POLICY_FIELDS if name in session}
+    stay = policy.get("minimum_stay")
+    if stay is not None and timedelta(minutes=stay) > instants.ends_at - instants.starts_at:
+        raise StayTooLong(attr="minimum_stay")
+    return {"name": session.get("name", ""), **_columns(instants), **policy}
 
 
 def _columns(instants: Instants) -> dict[str, datetime]:

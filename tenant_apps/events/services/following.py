@@ -99,7 +99,8 @@ def follow_shared_event(*, shared: FederatedEvent, at: datetime, repair: bool) -
         }
     sessions = {row["id"]: row for row in _session_columns(shared)}
     if event is not None:
-        kept = Q(id__in=sessions) | Q(attendances__isnull=False)  # of the app above, by the name of the relation
+        # Attendance is of the app above: by the name of the relation. Of a closed one it is known who was expected.
+        kept = Q(id__in=sessions) | Q(attendances__isnull=False) | Q(closed_at__isnull=False)
         gone = event.sessions.exclude(pk__in=event.sessions.filter(kept).values("pk"))
         known = {row["id"]: row for row in event.sessions.filter(Q(id__in=sessions) | Q(id__in=gone)).values(*_COLUMNS)}
         if all(getattr(event, name) == value for name, value in wanted.items()) and known == sessions:

@@ -31,7 +31,8 @@ def test_an_organizer_creates_publishes_and_completes(cast: Cast, http: Http) ->
     hidden = http.get(path, by=campus.student)
     published = http.post(f"{path}publish/", by=campus.organizer)
     seen = http.get(path, by=campus.student)
-    completed = http.post(f"{path}complete/", by=campus.organizer)
+    too_early = http.post(f"{path}complete/", by=campus.organizer)
+    completed = http.post(f"{path}complete/", {"reason": "Moved to next term"}, by=campus.organizer)
     again = http.post(f"{path}cancel/", {"reason": "rain"}, by=campus.organizer)
 
     body = created.json()
@@ -44,6 +45,7 @@ def test_an_organizer_creates_publishes_and_completes(cast: Cast, http: Http) ->
         "2026-12-01T07:00:00+08:00", "2026-12-01T08:15:00+08:00", "2026-12-01T12:00:00+08:00",
     )  # fmt: skip
     assert (hidden.status_code, published.json()["status"], seen.status_code) == (404, "published", 200)
+    assert error_of(too_early) == (409, "sessions_not_over")
     assert completed.json()["status"] == "completed"
     assert error_of(again) == (409, "wrong_event_status")
     with campus.here():
