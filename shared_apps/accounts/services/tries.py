@@ -30,7 +30,9 @@ def count_try(*, key: str, at: datetime, anywhere: bool = False) -> int:
         return int((row.blocked_until - at).total_seconds()) + 1
     row.failures += 1
     row.last_failed_at = at
-    row.blocked_until = at + wait_after(row.failures, anywhere=anywhere)
+    # No wait is no block: of two tries at once, the one that read the clock first may come second.
+    wait = wait_after(row.failures, anywhere=anywhere)
+    row.blocked_until = at + wait if wait else None
     row.save()
     return 0
 
