@@ -28,6 +28,11 @@ def pass_signing_key(master_key: str, *, campus_id: str, key_id: int) -> Ed25519
     return Ed25519PrivateKey.from_private_bytes(derive_key(master_key, "pass", campus_id, str(key_id)))
 
 
+def manifest_signing_key(master_key: str, *, campus_id: str, key_id: int) -> Ed25519PrivateKey:
+    """Return the key with which a campus signs what its scanners decide by; no pass was ever signed with it."""
+    return Ed25519PrivateKey.from_private_bytes(derive_key(master_key, "manifest", campus_id, str(key_id)))
+
+
 def public_bytes(key: Ed25519PrivateKey) -> bytes:
     """Return the 32 raw bytes of the public half."""
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)

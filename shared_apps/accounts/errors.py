@@ -48,6 +48,11 @@ class MovedAway(Conflict):
     detail = "This person has moved to another campus; only a transfer brings them back."
 
 
+class DeviceAccount(Conflict):
+    code = "device_account"
+    detail = "This account belongs to an enrolled device: change or revoke the device."
+
+
 class UserNotFound(NotFound):
     code = "not_found"
 

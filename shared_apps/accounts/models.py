@@ -41,6 +41,8 @@ class User(AbstractBaseUser):
     last_name = models.CharField(max_length=100, blank=True, default="", validators=[PRINTABLE])
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.STUDENT)
     is_active = models.BooleanField(default=True)
+    # The account of an enrolled device: nobody signs in with it, and it is not listed among people.
+    is_device = models.BooleanField(default=False, db_default=False, editable=False)
     # Code of the campus they transferred to; their account there has the same ``person_id``. Empty: they are here.
     moved_to = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
     # The transfer with which they came from another campus: what they brought along is in it.
@@ -68,6 +70,10 @@ class User(AbstractBaseUser):
             models.CheckConstraint(condition=~Q(student_id=""), name="accounts_user_student_id_not_empty"),
             models.CheckConstraint(
                 condition=Q(is_active=False) | Q(moved_to=""), name="accounts_user_active_at_one_campus"
+            ),
+            # "!" is how Django begins what no password matches.
+            models.CheckConstraint(
+                condition=Q(is_device=False) | Q(password__startswith="!"), name="accounts_user_device_without_password"
             ),
         ]
         indexes: ClassVar = [

@@ -67,21 +67,21 @@ def authenticate_token(*, text: str, at: datetime) -> tuple[User, UUID]:
 
 
 def list_people() -> QuerySet[User]:
-    """Return everybody of this site with their profiles, by name."""
-    return User.objects.select_related("profile").order_by("last_name", "first_name", "id")
+    """Return everybody of this site with their profiles, by name; devices are nobody."""
+    return User.objects.select_related("profile").filter(is_device=False).order_by("last_name", "first_name", "id")
 
 
 def list_profiles() -> QuerySet[Profile]:
     """Return every profile, by the person's name."""
-    return Profile.objects.order_by("user__last_name", "user__first_name", "user_id")
+    return Profile.objects.filter(user__is_device=False).order_by("user__last_name", "user__first_name", "user_id")
 
 
 def get_person(user_id: UUID) -> User:
-    """Return one person with profile.
+    """Return one account with profile, a device's too.
 
     Raises: UserNotFound.
     """
-    user = list_people().filter(pk=user_id).first()
+    user = User.objects.select_related("profile").filter(pk=user_id).first()
     if user is None:
         raise UserNotFound
     return user

@@ -1,6 +1,6 @@
 """What attendance refuses without storing: a wrong caller, not a refused scan."""
 
-from shared_apps.common.errors import Conflict, Forbidden, Invalid, NotFound, Unprocessable
+from shared_apps.common.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unprocessable
 
 
 class EventNotFound(NotFound):
@@ -34,3 +34,42 @@ class PersonNotNamed(Invalid):
 class AlreadyVoid(Conflict):
     code = "already_void"
     detail = "This attendance is void already."
+
+
+class ScannerNotFound(NotFound):
+    code = "not_found"
+
+
+class NotYourScanner(Forbidden):
+    code = "not_your_scanner"
+    detail = "This device also serves events that somebody else runs."
+
+
+class NotADevice(Forbidden):
+    code = "not_a_device"
+    detail = "This account is not that of an enrolled device."
+
+
+class UnknownEvents(Invalid):
+    code = "unknown_events"
+    detail = "Name published or draft events of this campus that you run."
+
+
+class UnusableExpiry(Invalid):
+    code = "unusable_expiry"
+    detail = "A device's time ends in the future, and within 180 days."
+
+
+class ScannerEnded(Conflict):
+    code = "scanner_ended"
+    detail = "This device was revoked or its time is over."
+
+
+class EnrolmentCodeInvalid(NotFound):
+    code = "enrolment_code_invalid"
+    detail = "This code is wrong, was used already, or has lapsed: ask for a new one."
+
+
+class TooManyCodeTries(TooManyRequests):
+    code = "too_many_tries"
+    detail = "Too many wrong codes. Wait, then try again."

@@ -161,6 +161,26 @@ CAMPUS_CASES: dict[str, Case] = {
         body=lambda things: {"event_id": things.ids["event"], "user_id": things.ids["user"]},
         body_ids=("event_id", "user_id"),
     ),
+    "GET events/scanners/": Case("admin", 200),
+    "POST events/scanners/": Case(
+        "organizer", 201, body=lambda things: {"name": "Gate", "event_ids": [things.ids["event"]]}
+    ),
+    "POST events/scanners/enrol/": Case(
+        "student", 200, body=lambda things: {"code": things.enrolment_code}, body_ids=("code",)
+    ),
+    "POST events/scanners/contact/": Case(
+        # The scanner of the cast was made by hand, and is no enrolled device.
+        "scanner",
+        403,
+        body=lambda _: {"device_now": "2026-12-01T08:00:00Z", "queue_depth": 0},
+    ),
+    "GET events/scanners/manifest/": Case("scanner", 200),
+    "GET events/scanners/{pk}/": Case("organizer", 200, ids={"pk": "scanner"}),
+    "PATCH events/scanners/{pk}/": Case("organizer", 200, ids={"pk": "scanner"}, body=lambda _: {"name": "Left door"}),
+    "POST events/scanners/{pk}/revoke/": Case(
+        "organizer", 200, ids={"pk": "scanner"}, body=lambda _: {"reason": "lost"}
+    ),
+    "POST events/scanners/{pk}/renew-code/": Case("organizer", 200, ids={"pk": "scanner"}),
     "GET events/attendance/scans/": Case("admin", 200),
     "POST events/attendance/{pk}/undo/": Case(
         "admin", 200, ids={"pk": "attendance"}, body=lambda _: {"reason": "mistake"}

@@ -30,6 +30,7 @@ class Things:
     attendance_id: UUID
     grant: str
     acting: Person
+    enrolment_code: str
     ids: dict[str, str] = field(default_factory=dict)
 
 
@@ -120,6 +121,8 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
     comes = cast.snsu.student if site is cast.malimono else cast.snsu.friend
     granting = f"campus/campuses/{site.campus.id}/grants/"
     grant, used = (http.post(granting, {"reason": "help"}, by=cast.super_admin).json()["grant"] for _ in range(2))
+    enrolling = {"name": f"Gate of {site.campus.code}", "event_ids": [str(event.pk)]}
+    enrolment = http.post("events/scanners/", enrolling, by=site.admin).json()
     began = http.post("auth/act/", {"grant": used}, at=site).json()
     return Things(
         site=site,
@@ -128,6 +131,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
         attendance_id=attendance.pk,
         grant=grant,
         acting=Person(user=cast.super_admin.user, site=site, token=began["token"]),
+        enrolment_code=enrolment["code"],
         ids={
             **_share(site, cast.snsu, http),
             **_transfer(site, cast.snsu, http, comes=comes),
@@ -137,6 +141,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             "session": str(session.pk),
             "attendance": str(attendance.pk),
             "token": str(token.pk),
+            "scanner": enrolment["scanner"]["id"],
             "import": str(roster.pk),
             "campus": str(site.campus.id),
         },

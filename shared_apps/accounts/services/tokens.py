@@ -68,14 +68,16 @@ def sign_in(*, name: str, password: str, address: str, label: str, at: datetime,
 
 
 @transaction.atomic
-def issue_token(*, user: User, label: str, at: datetime) -> SignIn:
+def issue_token(*, user: User, label: str, at: datetime, expires_at: datetime | None = None) -> SignIn:
     """Issue a token of this site for ``user``. At most ten live at once; the oldest gives way.
+
+    Without ``expires_at`` it lasts as long as the settings say for the role.
 
     The text is ``eas_<campus code or public>_<256 random bits>``: a token says where it belongs, and its digest
     covers that, so that a row copied to another campus opens nothing there.
     """
     hours = settings.TOKEN_HOURS_STUDENT if user.role == Role.STUDENT else settings.TOKEN_HOURS_STAFF
-    expires_at = at + timedelta(hours=hours)
+    expires_at = expires_at or at + timedelta(hours=hours)
     text = f"eas_{site_code()}_{secrets.token_urlsafe(32)}"
     AccessToken.objects.create(digest=digest(text), user=user, label=label[:100], created_at=at, expires_at=expires_at)
     AccessToken.objects.filter(user=user, expires_at__lte=at).delete()

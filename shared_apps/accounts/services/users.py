@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from shared_apps.accounts.errors import (
+    DeviceAccount,
     LastAdmin,
     MovedAway,
     NameTaken,
@@ -86,11 +87,13 @@ def update_user(*, by: Actor, at: datetime, user_id: UUID, changes: dict[str, An
     A changed role, password or status ends every token of the person, a changed status also every pass.
 
     Locks: the user's row; where an administrator loses the role, those of all administrators.
-    Raises: UserNotFound, RoleNotHere, WeakPassword, NameTaken, LastAdmin, MovedAway.
+    Raises: UserNotFound, DeviceAccount, RoleNotHere, WeakPassword, NameTaken, LastAdmin, MovedAway.
     """
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise UserNotFound
+    if user.is_device:
+        raise DeviceAccount
     changes = dict(changes)
     password = changes.pop("password", None)
     profile = {name: changes.pop(name) for name in PROFILE_FIELDS if name in changes}
