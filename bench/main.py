@@ -17,7 +17,7 @@ from bench.report import Report
 from bench.servers import Stage
 from config.local.say import say
 
-GROUPS = ("scans", "mix", "batch", "campuses", "registry")
+GROUPS = ("scans", "mix", "batch", "campuses", "registry", "operations")
 
 
 def main(root: Path, arguments: list[str]) -> int:
@@ -55,6 +55,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _measure(stage: Stage, options: argparse.Namespace) -> Report:
+    report = Report()
+    if "operations" in options.parts:
+        _measure_operations(stage, report, campuses=30 if options.quick else 200)
+    if options.parts == ["operations"]:
+        return report
     campuses = 40 if "campuses" in options.parts else 4
     students = 1500 if options.quick else 4000
     world = _make_eas(stage, campuses=campuses, students=students, events=30 if options.quick else 60)
@@ -117,7 +122,6 @@ def _measure(stage: Stage, options: argparse.Namespace) -> Report:
             for number in (1, 4, 40)
         ]  # fmt: skip
 
-    report = Report()
     floors = _run_rounds(stage, chosen, options, wants_floor="batch" in options.parts)
     for each in chosen:
         report.add(each)
@@ -131,6 +135,31 @@ def _measure(stage: Stage, options: argparse.Namespace) -> Report:
     if "registry" in options.parts:
         _compare_registries(stage, report, scans, eas, options)
     return report
+
+
+def _measure_operations(stage: Stage, report: Report, *, campuses: int) -> None:
+    say(f"creating and migrating {campuses} campuses …")
+    file = stage.folder / "operations.json"
+    environment = stage.eas_environment()
+    stage.run(["manage.py", "migrate_campuses"], environment)
+    stage.run(["-m", "bench.operations", str(campuses), str(file)], environment)
+    found = json.loads(file.read_text())
+    create, migrations = (statistics.median(found[name]) for name in ("creating", "migrations"))
+    standard = statistics.median(found["standard"]) * campuses
+    report.aim("creating a campus against running its migrations", create / migrations, 0.2, at_least=False)
+    report.aim(
+        f"one column, {campuses} campuses, against the standard executor",
+        found["added_column"] / standard,
+        1 / 15,
+        at_least=False,
+    )
+    report.aim(f"migrating {campuses} campuses, nothing pending", found["nothing_pending"], 5, at_least=False, unit="s")
+    report.notes.append(
+        f"Creating a campus takes {create:.2f} s, running its migrations {migrations:.2f} s; adding a column to "
+        f"{campuses} campuses {found['added_column']:.1f} s, the standard executor {standard:.0f} s (timed in "
+        f"{len(found['standard'])}, counted for all)."
+    )
+    stage.recreate_database()
 
 
 def _part(name: str, what: str, server: Any, expected: set[int], make: Any, **extra: Any) -> Part:

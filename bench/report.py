@@ -73,6 +73,8 @@ class Report:
     @property
     def conclusion(self) -> str:
         """Say whether the machine was quiet."""
+        if not self.rounds:
+            return "Timed once each, with whatever else the machine did."
         if self.noisy * 3 > self.rounds:
             return (
                 f"**The machine was too noisy to conclude anything**: in {self.noisy} of {self.rounds} rounds other "
@@ -90,7 +92,12 @@ class Report:
                 verdict = "met" if target.is_met else "**missed**"
                 lines.append(f"| {target.what} | {wanted} | {_number(target.got)} {target.unit} | {verdict} |")
             lines.append("")
-        lines += [
+        if self.rows:
+            lines += self._table()
+        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
+
+    def _table(self) -> list[str]:
+        lines = [
             "| what | c | per second (least–most) | p50 ms | p95 ms | p99 ms | app CPU ms | PostgreSQL CPU ms |",
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
         ]
@@ -99,7 +106,7 @@ class Report:
             times = " | ".join(f"{row[name]:.1f}" for name in ("p50_ms", "p95_ms", "p99_ms"))
             cpu = f"{row['app_cpu_ms']:.2f} | {row['postgres_cpu_ms']:.2f}"
             lines.append(f"| {row['what']} | {row['concurrency']} | {spread} | {times} | {cpu} |")
-        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
+        return lines
 
     def write(self, folder: Path) -> None:
         """Write ``result.md`` and ``result.json``."""

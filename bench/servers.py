@@ -131,6 +131,13 @@ class Stage:
                 cursor.execute(_FILL_KEYS)
             cursor.execute("UPDATE tenants_registryversion SET version = version + 1")
 
+    def recreate_database(self) -> None:
+        """Empty EAS's database."""
+        name = urlsplit(self.settings["DATABASE_URL"]).path.strip("/")
+        with self.connect("postgres") as cursor:
+            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            cursor.execute(f"CREATE DATABASE {name}")
+
     def run(self, arguments: list[str], environment: dict[str, str]) -> float:
         """Run a Python program to its end; return how many seconds it took."""
         begin = time.perf_counter()

@@ -7,8 +7,9 @@ is found.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from uuid import UUID
 
 from django.conf import settings
@@ -71,12 +72,20 @@ def migrate_campuses(*, jobs: int, on_outcome: Callable[[Outcome], None], only: 
     behind = [(campuses[schema], [m for m in wanted if m not in done]) for schema, done in journals.items()]
     behind = [(campus, missing) for campus, missing in behind if missing or campus.schema_version < code_version()]
     replayable = _replayable({migration for _, missing in behind for migration in missing})
+    work: SimpleQueue[tuple[Campus, list[Migration]] | None] = SimpleQueue()
+    done: SimpleQueue[Outcome | BaseException] = SimpleQueue()
+    for item in [*behind, *[None] * jobs]:
+        work.put(item)
     outcomes = []
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="migrate") as threads:
-        running = [threads.submit(_migrate_one, campus, wanted, replayable) for campus, _ in behind]
-        for future in as_completed(running):
-            outcomes.append(future.result())
-            on_outcome(outcomes[-1])
+        for _ in range(jobs):
+            threads.submit(_migrate_some, work, done, wanted, replayable)
+        for _ in behind:
+            outcome = done.get()
+            if isinstance(outcome, BaseException):
+                raise outcome  # told to stop: what was committed stays
+            outcomes.append(outcome)
+            on_outcome(outcome)
     return outcomes
 
 
@@ -142,29 +151,53 @@ def _replayable(migrations: set[Migration]) -> set[Migration]:
     }
 
 
-def _migrate_one(campus: Campus, wanted: list[Migration], replayable: set[Migration]) -> Outcome:
-    try:
-        with owner_context(), transaction.atomic():
-            Campus.objects.select_for_update(no_key=True).get(pk=campus.pk)
-            done = dict(_journals([campus.schema_name]))[campus.schema_name]
-            missing = [migration for migration in wanted if migration not in done]
-            if replayable.issuperset(missing):
-                template.replay_migrations(campus.schema_name, missing)
-                missing_in_python = []
-            else:
-                missing_in_python = missing
-        if missing_in_python:
-            with owner_context(campus.schema_name):
-                executor = MigrationExecutor(connection)
-                executor.migrate(executor.loader.graph.leaf_nodes())
-        with owner_context(), transaction.atomic():
-            logins.grant_campus(campus.schema_name)
-            Campus.objects.filter(pk=campus.pk).update(schema_version=code_version(), provisioning_error="")
-            touch_registry()
-    except Exception as error:  # noqa: BLE001 -- one campus must not stop the others; it is reported and kept
-        with owner_context():
-            Campus.objects.filter(pk=campus.pk).update(provisioning_error=f"migration: {error}"[:500])
-        return Outcome(campus.code, 0, str(error).strip())
-    finally:
-        connections.close_all()
-    return Outcome(campus.code, len(missing))
+def _migrate_some(
+    work: "SimpleQueue[tuple[Campus, list[Migration]] | None]",
+    done: "SimpleQueue[Outcome | BaseException]",
+    wanted: list[Migration],
+    replayable: set[Migration],
+) -> None:
+    """Migrate campuses until there are none left, over one connection: opening one costs more than a column does."""
+    with owner_context():
+        while item := work.get():
+            campus = item[0]
+            try:
+                done.put(Outcome(campus.code, _migrate_one(campus, wanted, replayable)))
+            except Exception as error:  # noqa: BLE001 -- one campus must not stop the others; it is reported and kept
+                connection.close()
+                Campus.objects.filter(pk=campus.pk).update(provisioning_error=f"migration: {error}"[:500])
+                done.put(Outcome(campus.code, 0, str(error).strip()))
+            except BaseException as error:
+                done.put(error)
+                raise
+    connections.close_all()
+
+
+def _migrate_one(campus: Campus, wanted: list[Migration], replayable: set[Migration]) -> int:
+    """Bring one campus up to date, in one transaction where that can be replayed; return how many migrations it got."""
+    with transaction.atomic():
+        missing = _lock_and_compare(campus, wanted)
+        if replayable.issuperset(missing):
+            template.replay_migrations(campus.schema_name, missing)
+            _open(campus, missing)
+            return len(missing)
+    with owner_context(campus.schema_name):
+        executor = MigrationExecutor(connection)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+    with transaction.atomic():
+        _open(campus, missing)
+    return len(missing)
+
+
+def _lock_and_compare(campus: Campus, wanted: list[Migration]) -> list[Migration]:
+    Campus.objects.select_for_update(no_key=True).get(pk=campus.pk)
+    done = dict(_journals([campus.schema_name]))[campus.schema_name]
+    return [migration for migration in wanted if migration not in done]
+
+
+def _open(campus: Campus, applied: list[Migration]) -> None:
+    """Say that the campus is up to date; its login gets its grants where there may be new tables."""
+    if template.creates_tables(applied):
+        logins.grant_campus(campus.schema_name)
+    Campus.objects.filter(pk=campus.pk).update(schema_version=code_version(), provisioning_error="")
+    touch_registry()

@@ -80,6 +80,12 @@ def replay_migrations(schema: str, migrations: list[tuple[str, str]]) -> None:
         cursor.execute("SET LOCAL search_path = public")
 
 
+def creates_tables(migrations: list[tuple[str, str]]) -> bool:
+    """Return whether one of ``migrations`` makes a table. Stand in the public schema, as the owner."""
+    makers = TemplateStatement.objects.filter(sql__startswith="CREATE TABLE").values_list("app", "migration")
+    return not set(migrations).isdisjoint(makers.distinct())
+
+
 def campus_labels() -> set[str]:
     """Return the labels of the apps whose tables are in every campus."""
     return {config.label for config in apps.get_app_configs() if config.name in settings.TENANT_APPS}
