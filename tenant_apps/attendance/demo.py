@@ -18,7 +18,8 @@ from shared_apps.accounts.models import Profile, SignInName, User
 from shared_apps.accounts.roles import Role
 from shared_apps.accounts.rules import sign_in_names
 from tenant_apps.attendance.models import Attendance, Correction, Scan
-from tenant_apps.attendance.rules.scans import AttendanceStatus, Code, Direction, Method, Outcome, derive_status
+from tenant_apps.attendance.rules.presence import Mark, Policy, evaluate
+from tenant_apps.attendance.rules.scans import AttendanceStatus, Code, Direction, Method, Outcome
 from tenant_apps.attendance.rules.scans import Window as RuleWindow
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.rules.events import LATE_AFTER, EventStatus, fill_instants
@@ -234,14 +235,17 @@ class _Maker:
             left = None
             if self.dice.random() < leaving:
                 left = min(session.ends_at, arrived + timedelta(minutes=self.dice.uniform(60, 260)))
+            marks = [Mark(arrived, Direction.IN), *([Mark(left, Direction.OUT)] if left else [])]
+            presence = evaluate(window, Policy(), marks, is_over=False)
+            assert presence is not None  # they came
             operator = self.dice.choice(self.scanners)
             method = Method.PASS if self.dice.random() < 0.85 else Method.STUDENT_ID
             scan_id = self.make_id()
             row = Attendance(
                 id=self.make_id(), event_id=session.event_id, session=session, user=student,
-                status=derive_status(window, first_in_at=arrived, last_out_at=left), first_in_at=arrived,
-                last_out_at=left, first_scan_id=scan_id, method=method, operator_id=operator.pk,
-                created_at=arrived, updated_at=left or arrived,
+                status=presence.status, first_in_at=arrived, last_out_at=left,
+                stayed=int(presence.stayed.total_seconds()), first_scan_id=scan_id, method=method,
+                operator_id=operator.pk, created_at=arrived, updated_at=left or arrived,
             )  # fmt: skip
             attendances.append(row)
             scans.append(self._scan(row, scan_id, Direction.IN, Code.RECORDED, arrived))

@@ -16,6 +16,11 @@ class NotYourEvent(Forbidden):
     detail = "Organizers record and correct attendance of the events they run."
 
 
+class ScannerNotValid(Forbidden):
+    code = "scanner_not_valid"
+    detail = "This scanner is revoked, or its time is over."
+
+
 class ProofRequired(Unprocessable):
     code = "proof_required"
     detail = "Nobody marks themselves or a friend: show your pass at the door."
@@ -28,7 +33,7 @@ class ScanIdReused(Conflict):
 
 class PersonNotNamed(Invalid):
     code = "identify_person"
-    detail = "Name the person by exactly one of pass, student_id and user_id."
+    detail = "Name the person by exactly one of pass, guest_pass, student_id and user_id."
 
 
 class AlreadyVoid(Conflict):

@@ -93,6 +93,7 @@ def test_every_variable_says_what_it_is_for() -> None:
         ("print_env_example", ".env.example"),
         ("print_permissions", "docs/reference/permissions.md"),
         ("print_error_codes", "docs/reference/error-codes.md"),
+        ("print_status_rule", "docs/reference/status-rule.md"),
     ],
 )
 def test_generated_pages_are_up_to_date(command: str, path: str, capsys) -> None:

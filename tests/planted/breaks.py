@@ -196,14 +196,14 @@ BREAKS = (
     ),
     Break(
         "a replaced pass is still one",
-        "tenant_apps/attendance/rules/scans.py",
-        "claim.serial is not None and claim.serial != person.pass_serial",
-        "False",
+        "tenant_apps/attendance/rules/decisions.py",
+        "Code.PASS_REVOKED if claim.serial != person.pass_serial else None",
+        "None",
         ("tests/tenant_apps/attendance/test_rules.py",),
     ),
     Break(
         "a revoked pass is accepted at another campus",
-        "tenant_apps/attendance/rules/scans.py",
+        "tenant_apps/attendance/rules/decisions.py",
         "claim.serial <= admission.revoked_through",
         "False",
         (REVOCATION,),
@@ -232,7 +232,7 @@ BREAKS = (
     Break(
         "whoever moves to the host counts as visitor and as its own",
         "tenant_apps/attendance/selectors/scans.py",
-        "(a.user_id = u.id OR a.visitor_id = w.id)",
+        "(a.user_id = u.id OR a.visitor_id = w.id OR a.guest_id = g.id)",
         "a.user_id = u.id",
         (TRANSFERS,),
     ),

@@ -1,6 +1,6 @@
 """The JSON of presence."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -9,12 +9,20 @@ from shared_apps.accounts.rules import display_name
 from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
 from shared_apps.common.text import PRINTABLE
 from shared_apps.federation.passes import LONGEST
+from tenant_apps.attendance.errors import PersonNotNamed
 from tenant_apps.attendance.models import Attendance, Scan
-from tenant_apps.attendance.rules.scans import AttendanceStatus, Code, Direction, Method, Outcome
+from tenant_apps.attendance.rules.decisions import Rule
+from tenant_apps.attendance.rules.scans import AttendanceStatus, Code, Direction, Door, Method, Outcome
+from tenant_apps.attendance.services.verdicts import ScanRequest
+
+_FIELDS: Final = {
+    Method.PASS: "pass", Method.GUEST: "guest_pass", Method.STUDENT_ID: "student_id", Method.USER: "user_id",
+}  # fmt: skip
+"""The field of a body that names the person, by method."""
 
 
 class MarkAttendanceSerializer(StrictSerializer):
-    """One scan. The person is named by exactly one of ``pass``, ``student_id`` and ``user_id``."""
+    """One scan. The person is named by exactly one of ``pass``, ``guest_pass``, ``student_id`` and ``user_id``."""
 
     event_id = IdField()
     session_id = IdField(
@@ -33,24 +41,43 @@ class MarkAttendanceSerializer(StrictSerializer):
         max_length=500, required=False, default="", allow_blank=True, validators=[PRINTABLE],
         help_text="Why by hand, for marks without a pass",
     )  # fmt: skip
+    device_now = InstantField(
+        required=False,
+        allow_null=True,
+        help_text="The device's clock as it sends this: by it ``captured_at`` is corrected",
+    )
+    dry_run = serializers.BooleanField(default=False, help_text="Answer the same, and write nothing")
 
     def get_fields(self) -> dict[str, serializers.Field]:
         # "pass" is a keyword of Python and the plain word for the thing.
         scanned = serializers.CharField(max_length=LONGEST, required=False, help_text="The text of the QR code")
-        return {"event_id": super().get_fields()["event_id"], "pass": scanned, **super().get_fields()}
+        guest = serializers.CharField(max_length=LONGEST, required=False, help_text="The text of a guest's QR code")
+        fields = super().get_fields()
+        return {"event_id": fields["event_id"], "pass": scanned, "guest_pass": guest, **fields}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        named = [method for method in (Method.PASS, Method.STUDENT_ID, Method.USER) if _field_of(method) in attrs]
+        named = [method for method, field in _FIELDS.items() if field in attrs]
         if len(named) != 1 and self.context.get("needs_person", True):
-            problem = ErrorDetail("Name the person by exactly one of pass, student_id and user_id.", "identify_person")
-            raise ValidationError({"pass": [problem]})
+            raise ValidationError({"pass": [ErrorDetail(PersonNotNamed.detail, PersonNotNamed.code)]})
         if named:
-            attrs["method"], attrs["value"] = named[0], str(attrs[_field_of(named[0])])
+            attrs["method"], attrs["value"] = named[0], str(attrs[_FIELDS[named[0]]])
         return attrs
 
 
-def _field_of(method: Method) -> str:
-    return {Method.PASS: "pass", Method.STUDENT_ID: "student_id", Method.USER: "user_id"}[method]
+def read_scan(data: dict[str, Any], *, skew: int | None, **more: Any) -> ScanRequest:
+    """Return the scan that a validated body asks for."""
+    return ScanRequest(
+        event_id=data["event_id"],
+        session_id=data.get("session_id"),
+        method=data["method"],
+        value=data["value"],
+        direction=Direction(data["direction"]),
+        scan_id=data.get("scan_id"),
+        captured_at=data.get("captured_at"),
+        reason=data["reason"],
+        skew=skew,
+        **more,
+    )
 
 
 class ScanSerializer(serializers.ModelSerializer):
@@ -59,7 +86,9 @@ class ScanSerializer(serializers.ModelSerializer):
     event = serializers.UUIDField(source="event_id")
     session = serializers.UUIDField(source="session_id", allow_null=True)
     user = serializers.UUIDField(source="user_id", allow_null=True)
+    guest = serializers.UUIDField(source="guest_id", allow_null=True)
     attendance = serializers.UUIDField(source="attendance_id", allow_null=True)
+    scanner = serializers.UUIDField(source="scanner_id", allow_null=True)
     operator = serializers.UUIDField(source="operator_id")
     captured_at = InstantField(allow_null=True)
     received_at = InstantField()
@@ -68,8 +97,9 @@ class ScanSerializer(serializers.ModelSerializer):
     class Meta:
         model = Scan
         fields = (
-            "id", "scan_id", "event", "session", "user", "attendance", "operator", "direction", "method", "outcome",
-            "code", "reason", "captured_at", "received_at", "effective_at", "time_corrected",
+            "id", "scan_id", "event", "session", "user", "guest", "attendance", "operator", "door", "scanner",
+            "sequence", "direction", "method", "outcome", "code", "reason", "captured_at", "received_at",
+            "effective_at", "time_corrected", "skew",
         )  # fmt: skip
 
 
@@ -86,7 +116,7 @@ class AttendanceSerializer(serializers.ModelSerializer):
     campus = serializers.SerializerMethodField(help_text="Code of the campus where it was recorded: the host")
     home_campus = serializers.SerializerMethodField(help_text="Code of the person's own campus")
     cross_campus_attendance = serializers.SerializerMethodField(help_text="Whether the two differ")
-    first_in_at = InstantField()
+    first_in_at = InstantField(allow_null=True, help_text="Null: nobody came")
     last_out_at = InstantField(allow_null=True)
     created_at = InstantField()
     updated_at = InstantField()
@@ -94,9 +124,9 @@ class AttendanceSerializer(serializers.ModelSerializer):
     class Meta:
         model = Attendance
         fields = (
-            "id", "event", "event_title", "session", "session_name", "user", "display_name", "student_id", "status",
-            "first_in_at", "last_out_at", "method", "operator", "campus", "home_campus", "cross_campus_attendance",
-            "created_at", "updated_at",
+            "id", "event", "event_title", "session", "session_name", "user", "guest", "display_name", "student_id",
+            "status", "decided_status", "first_in_at", "last_out_at", "stayed", "method", "operator", "campus",
+            "home_campus", "cross_campus_attendance", "created_at", "updated_at",
         )  # fmt: skip
 
     def get_student_id(self, attendance: Attendance) -> str | None:
@@ -121,11 +151,14 @@ class AwayAttendanceSerializer(serializers.Serializer):
     session = serializers.UUIDField(source="session_id")
     session_name = serializers.CharField()
     user = serializers.UUIDField(source="user_id", allow_null=True)
+    guest = serializers.SerializerMethodField()
     display_name = serializers.SerializerMethodField()
     student_id = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(choices=AttendanceStatus.choices)
+    decided_status = serializers.SerializerMethodField()
     first_in_at = InstantField()
     last_out_at = InstantField(allow_null=True)
+    stayed = serializers.SerializerMethodField()
     method = serializers.SerializerMethodField()
     operator = serializers.SerializerMethodField()
     campus = serializers.CharField(source="host")
@@ -143,6 +176,15 @@ class AwayAttendanceSerializer(serializers.Serializer):
     def get_operator(self, visit: Any) -> None:
         return None
 
+    def get_guest(self, visit: Any) -> None:
+        return None
+
+    def get_decided_status(self, visit: Any) -> str:
+        return ""
+
+    def get_stayed(self, visit: Any) -> int | None:
+        return None
+
     def get_cross_campus_attendance(self, visit: Any) -> bool:
         return True
 
@@ -150,15 +192,17 @@ class AwayAttendanceSerializer(serializers.Serializer):
 class AnsweredScanSerializer(serializers.Serializer):
     """The scan in an answer."""
 
-    id = serializers.UUIDField()
+    id = serializers.UUIDField(allow_null=True, help_text="Null: a dry run")
     scan_id = serializers.UUIDField(allow_null=True)
     event = serializers.UUIDField()
     direction = serializers.ChoiceField(choices=Direction.choices)
     method = serializers.ChoiceField(choices=Method.choices)
+    door = serializers.ChoiceField(choices=Door.choices)
     captured_at = InstantField(allow_null=True)
     received_at = InstantField()
     effective_at = InstantField()
-    time_corrected = serializers.BooleanField(help_text="The device's clock was out of bounds; the server's counts")
+    time_corrected = serializers.BooleanField(help_text="``captured_at`` was not believed as it is")
+    skew = serializers.IntegerField(allow_null=True, help_text="Milliseconds by which the device's clock was ahead")
 
 
 class AnsweredPersonSerializer(serializers.Serializer):
@@ -172,20 +216,28 @@ class AnsweredPersonSerializer(serializers.Serializer):
 class AnsweredAttendanceSerializer(serializers.Serializer):
     """The attendance after the scan."""
 
-    id = serializers.UUIDField()
+    id = serializers.UUIDField(allow_null=True, help_text="Null: a dry run, and there is none yet")
     session = serializers.UUIDField()
     status = serializers.ChoiceField(choices=AttendanceStatus.choices)
     first_in_at = InstantField()
     last_out_at = InstantField(allow_null=True)
+    stayed = serializers.IntegerField(help_text="Seconds inside, between start and end of the session")
 
 
 class FirstRecordSerializer(serializers.Serializer):
     """What was recorded before, for a duplicate."""
 
-    scan = serializers.UUIDField()
+    scan = serializers.UUIDField(allow_null=True)
     at = InstantField()
     method = serializers.ChoiceField(choices=Method.choices)
     operator = serializers.UUIDField(allow_null=True)
+
+
+class LookedSerializer(serializers.Serializer):
+    """One rule that was looked at."""
+
+    rule = serializers.ChoiceField(choices=Rule.choices)
+    held = serializers.BooleanField()
 
 
 class ScanAnswerSerializer(serializers.Serializer):
@@ -194,6 +246,8 @@ class ScanAnswerSerializer(serializers.Serializer):
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     code = serializers.ChoiceField(choices=Code.choices)
     detail = serializers.CharField(help_text="A sentence for the operator")
+    rules = LookedSerializer(many=True, help_text="The rules that were looked at, in order; the last one decided")
+    dry_run = serializers.BooleanField()
     home_campus = serializers.CharField(allow_null=True)
     cross_campus_attendance = serializers.BooleanField()
     scan = AnsweredScanSerializer()

@@ -23,10 +23,10 @@ from tenant_apps.attendance.api.serializers import (
     ScanAnswerSerializer,
     ScanRefusalSerializer,
     ScanSerializer,
+    read_scan,
 )
 from tenant_apps.attendance.errors import AttendanceNotFound, ProofRequired
 from tenant_apps.attendance.models import Attendance
-from tenant_apps.attendance.rules.scans import Direction
 from tenant_apps.attendance.selectors.attendance import (
     get_attendance,
     list_attendance,
@@ -35,7 +35,7 @@ from tenant_apps.attendance.selectors.attendance import (
 )
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import record_scan
-from tenant_apps.attendance.services.verdicts import ScanRequest
+from tenant_apps.attendance.services.verdicts import measure_skew
 from tenant_apps.events.selectors.events import find_visible_event
 
 
@@ -91,7 +91,9 @@ class AttendanceViewSet(ViewSet):
     )
     @action(detail=False, methods=["post"])
     def mark_attendance(self, request: Request) -> Response:
-        """Record somebody's presence: 201 recorded, 200 recorded before, 422 refused by a rule (and stored)."""
+        """Record somebody's presence: 201 recorded, 200 recorded before, 422 refused by a rule (and stored). ``rules``
+        says what was looked at; with ``dry_run`` the answer is the same, and nothing is written.
+        """
         user = actor(request)
         may_mark = may(user.role, Can.MARK_ATTENDANCE)
         body = MarkAttendanceSerializer(data=request.data, context={"request": request, "needs_person": may_mark})
@@ -101,20 +103,9 @@ class AttendanceViewSet(ViewSet):
             if find_visible_event(user=user, event_id=data["event_id"]) is None:
                 get_invited_event(data["event_id"])
             raise ProofRequired
-        answer = record_scan(
-            by=user,
-            at=now(),
-            scan=ScanRequest(
-                event_id=data["event_id"],
-                session_id=data.get("session_id"),
-                method=data["method"],
-                value=data["value"],
-                direction=Direction(data["direction"]),
-                scan_id=data.get("scan_id"),
-                captured_at=data.get("captured_at"),
-                reason=data["reason"],
-            ),
-        )
+        at = now()
+        skew = measure_skew(device_now=data.get("device_now"), at=at)
+        answer = record_scan(by=user, at=at, scan=read_scan(data, skew=skew), dry_run=data["dry_run"])
         return Response(answer.body, status=answer.status)
 
     @extend_schema(request=ReasonSerializer, responses=AttendanceSerializer)

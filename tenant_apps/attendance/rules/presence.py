@@ -12,7 +12,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from tenant_apps.attendance.rules.scans import AttendanceStatus, Direction, Window
 from tenant_apps.events.rules.events import MissingCheckOut
@@ -49,14 +49,17 @@ class Presence:
 def evaluate(window: Window, policy: Policy, marks: Iterable[Mark], *, is_over: bool) -> Presence | None:
     """Return what the marks amount to, None where nobody came. ``is_over``: nobody can come or go any more.
 
-    Going without having come counts for nothing; going twice counts as the later one. Time inside counts between the
-    session's start and end. Whoever is inside when it is over stayed until its end, and where a check-out is required
-    is checked out then, unless a missing one means having left.
+    Going without having come counts for nothing; going twice counts as the later one; coming back where one may not
+    counts for nothing. Time inside counts between the session's start and end. Whoever is inside when it is over stayed
+    until its end, and where a check-out is required is checked out then, unless a missing one means having left.
     """
     first_in = inside_since = last_out = None
     stayed = timedelta()
-    for mark in sorted(marks):
+    # In UTC: two times of one zone are compared, and subtracted, as the clock on the wall shows them.
+    for mark in sorted(Mark(mark.at.astimezone(UTC), mark.direction) for mark in marks):
         if mark.direction == Direction.IN:
+            if last_out is not None and not policy.allows_re_entry:
+                continue
             first_in = first_in or mark.at
             inside_since = inside_since or mark.at
             last_out = None

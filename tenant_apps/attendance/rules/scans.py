@@ -1,22 +1,26 @@
-"""What scans amount to: decided from values alone. Words first, then the decisions that use them."""
+"""What a scan is: the words, and what is decided of event, place, session and time from values alone. The verdict is in
+``rules.decisions``, what scans amount to in ``rules.presence``.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db import models
 
-from shared_apps.federation.rules import Admission
+from tenant_apps.events.rules.registrations import PlaceState, RegistrationMode
 
 # A device's clock is believed within these bounds; outside, the server's counts and the scan is flagged.
 MOST_FUTURE: Final = timedelta(minutes=2)
 MOST_PAST: Final = timedelta(hours=12)
+# Where it is known by how much the clock is off: a device may have been away for a long weekend.
+MOST_PAST_OF_KNOWN_CLOCK: Final = timedelta(hours=72)
 
 
 class AttendanceStatus(models.TextChoices):
-    """What a person's presence at a session amounts to; derived from the scans by ``rules.derive_status``."""
+    """What a person's presence at a session amounts to; derived from the scans by ``presence.evaluate``."""
 
     PRESENT = "present"
     LATE = "late"
@@ -90,6 +94,10 @@ class Code(models.TextChoices):
     ALREADY_COUNTED = "already_counted_elsewhere", "This person was counted for this event already."
     PERSON_INACTIVE = "person_inactive", "This person's account is not active."
     NOT_CHECKED_IN = "not_checked_in", "This person has not come in, so cannot go out."
+    RE_ENTRY_NOT_ALLOWED = "re_entry_not_allowed", "This person has left, and this session does not let people back in."
+    NOT_REGISTERED = "not_registered", "This person has no place at this event."
+    PLACE_WAITING = "place_waiting", "This person is on the waiting list."
+    PLACE_NOT_APPROVED = "place_not_approved", "This person's place has been asked for and is not approved yet."
 
 
 STATUS_OF_CODE: Final[dict[str, int]] = {
@@ -144,178 +152,39 @@ def choose_session(windows: Sequence[Window], *, wanted: UUID | None, at: dateti
     return running[0] if len(running) == 1 else Code.SESSION_REQUIRED
 
 
-def effective_time(*, captured_at: datetime | None, received_at: datetime) -> tuple[datetime, bool]:
+def refuse_place(*, registration: str, place: str | None) -> Code | None:
+    """Return why somebody whose place at the event is ``place`` (None: none) is not let in, None where they are."""
+    if registration not in {RegistrationMode.REQUIRED, RegistrationMode.APPROVAL} or place == PlaceState.REGISTERED:
+        return None
+    waits = {PlaceState.WAITING: Code.PLACE_WAITING, PlaceState.REQUESTED: Code.PLACE_NOT_APPROVED}
+    return waits.get(PlaceState(place), Code.NOT_REGISTERED) if place else Code.NOT_REGISTERED
+
+
+def effective_time(
+    *, captured_at: datetime | None, received_at: datetime, skew: timedelta | None = None
+) -> tuple[datetime, bool]:
     """Return (the instant that counts, whether the device's had to be corrected).
+
+    ``skew`` is by how much the device's clock was ahead when it sent the scan, None where that is not known.
+
+    | the device's clock | what counts |
+    | --- | --- |
+    | known to be right within 2 minutes | its time, from 72 hours ago until now |
+    | known to be further off | its time less the skew, within the same bounds; flagged |
+    | not known | its time, from 12 hours ago until now |
+    | up to 2 minutes ahead of now | now |
+    | outside the bounds | now; flagged |
 
     A scan is never dropped for a wrong clock. Source: design 5, three times of a scan.
     """
     if captured_at is None:
         return received_at, False
-    if received_at - MOST_PAST <= captured_at <= received_at:
-        return captured_at, False
-    if received_at < captured_at <= received_at + MOST_FUTURE:
-        return received_at, False  # a clock slightly ahead is no news
+    is_wrong = skew is not None and abs(skew) > MOST_FUTURE
+    moment = captured_at.astimezone(UTC)
+    moment = moment - skew if is_wrong and skew is not None else moment
+    most_past = MOST_PAST if skew is None else MOST_PAST_OF_KNOWN_CLOCK
+    if received_at - most_past <= moment <= received_at:
+        return moment, is_wrong
+    if received_at < moment <= received_at + MOST_FUTURE:
+        return received_at, is_wrong  # a clock slightly ahead is no news
     return received_at, True
-
-
-def derive_status(window: Window, *, first_in_at: datetime, last_out_at: datetime | None) -> AttendanceStatus:
-    """Return what somebody's coming and going amounts to.
-
-    | came | went | status |
-    | --- | --- | --- |
-    | any time | before the end | left early |
-    | after ``late_after`` | not, or at the end | late |
-    | until ``late_after`` | not, or at the end | present |
-    """
-    if last_out_at is not None and last_out_at < window.ends_at:
-        return AttendanceStatus.LEFT_EARLY
-    return AttendanceStatus.LATE if first_in_at > window.late_after else AttendanceStatus.PRESENT
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """What an attendance says: when somebody came first, when they went last (None: they are there), the status."""
-
-    first_in_at: datetime
-    last_out_at: datetime | None
-    status: AttendanceStatus
-
-
-def presence_after(
-    window: Window,
-    *,
-    first_in_at: datetime,
-    last_out_at: datetime | None,
-    direction: str,
-    at: datetime,
-    is_device_time: bool,
-) -> Presence | None:
-    """Return what an attendance that counts says after one more scan; None where that changes nothing.
-
-    | scan | changes |
-    | --- | --- |
-    | out | the last going |
-    | in, after the last going | they are back: no going any more |
-    | in, captured by a device before the first coming | the first coming: an earlier scan has arrived later |
-    | any other in | nothing |
-    """
-    if direction == Direction.OUT:
-        last_out_at = max(last_out_at or at, at)
-    elif last_out_at is not None and at > last_out_at:
-        last_out_at = None
-    elif is_device_time and at < first_in_at:
-        first_in_at = at
-    else:
-        return None
-    status = derive_status(window, first_in_at=first_in_at, last_out_at=last_out_at)
-    return Presence(first_in_at, last_out_at, status)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The person a scan is about, as the decision needs them."""
-
-    id: UUID
-    is_active: bool
-    pass_serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class Existing:
-    """The attendance that this person has at a session already, with the scan that began it."""
-
-    id: UUID
-    session_id: UUID
-    status: str
-    first_in_at: datetime
-    last_out_at: datetime | None
-    first_scan_id: UUID
-    method: str
-    operator_id: UUID | None
-
-    @property
-    def counts(self) -> bool:
-        """Whether somebody was there; otherwise a scan may make it so."""
-        return self.status not in NOT_THERE
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What the pass (or what was typed) says, before the campus's own records are asked.
-
-    ``refusal`` is set when it says nothing usable; ``serial`` and ``expires_at`` only for a pass.
-    """
-
-    refusal: Code | None = None
-    serial: int | None = None
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The verdict on a scan: the session it belongs to and the attendance found there, where it got that far."""
-
-    code: Code
-    window: Window | None = None
-    existing: Existing | None = None
-
-    @property
-    def outcome(self) -> Outcome:
-        """The kind of answer."""
-        return {Code.RECORDED: Outcome.RECORDED, Code.DUPLICATE: Outcome.DUPLICATE}.get(self.code, Outcome.REFUSED)
-
-
-def decide(
-    *,
-    event_status: str,
-    windows: Sequence[Window],
-    wanted_session: UUID | None,
-    claim: Claim,
-    person: Known | None,
-    existing: Sequence[Existing],
-    direction: str,
-    at: datetime,
-    admission: Admission | None = None,
-) -> Decision:
-    """Return the verdict. The order of reasons is part of the contract: event, proof, person, session, repetition,
-    seats. ``admission`` is given for the holder of another campus's pass, in place of ``person``.
-    """
-    refusal = refuse_event(event_status) or claim.refusal
-    if refusal is None and claim.expires_at is not None and claim.expires_at <= at and (person or admission):
-        refusal = Code.PASS_EXPIRED
-    if refusal is None:
-        refusal = _refuse_visitor(claim, admission) if admission else _refuse_person(claim, person)
-    if refusal is not None:
-        return Decision(refusal)
-    window = choose_session(windows, wanted=wanted_session, at=at)
-    if isinstance(window, Code):
-        return Decision(window)
-    found = next((row for row in existing if row.session_id == window.id), None)
-    if direction == Direction.IN:
-        if found and found.counts:
-            came_back = found.last_out_at is not None and at > found.last_out_at
-            return Decision(Code.RECORDED if came_back else Code.DUPLICATE, window, found)
-        if admission and not admission.has_seat:
-            return Decision(Code.SEATS_TAKEN, window, found)
-        return Decision(Code.RECORDED, window, found)
-    if found is None or not found.counts or at < found.first_in_at:
-        return Decision(Code.NOT_CHECKED_IN, window, found)
-    return Decision(Code.RECORDED, window, found)
-
-
-def _refuse_person(claim: Claim, person: Known | None) -> Code | None:
-    """Return why somebody of this campus is refused."""
-    if person is None:
-        return Code.UNKNOWN_PERSON
-    if claim.serial is not None and claim.serial != person.pass_serial:
-        return Code.PASS_REVOKED
-    return None if person.is_active else Code.PERSON_INACTIVE
-
-
-def _refuse_visitor(claim: Claim, admission: Admission) -> Code | None:
-    """Return why the holder of another campus's pass is refused. A suspended home does not void its passes."""
-    if admission.home_archived:
-        return Code.HOME_ARCHIVED
-    if claim.serial is not None and claim.serial <= admission.revoked_through:
-        return Code.PASS_REVOKED
-    return None if admission.invited else Code.CAMPUS_NOT_INVITED

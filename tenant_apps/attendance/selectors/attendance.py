@@ -20,7 +20,9 @@ def list_attendance(user: User) -> QuerySet[Attendance]:
 
     Students see their own, organizers that of the events they run and their own, campus admins all.
     """
-    rows = Attendance.objects.select_related("event", "session", "user", "visitor").order_by("-first_in_at", "-id")
+    rows = Attendance.objects.select_related("event", "session", "user", "visitor", "guest").order_by(
+        "-first_in_at", "-id"
+    )
     if user.role == Role.CAMPUS_ADMIN:
         return rows
     mine = rows.filter(user_id=user.pk)
@@ -50,7 +52,7 @@ def list_presences(user: User) -> list[TranscriptEntry]:
     """Return everything that somebody of this campus was counted for, here and away: their part of a transcript."""
     me = current_campus().code
     columns = ("status", "first_in_at", "last_out_at")
-    here = Attendance.objects.filter(user=user).exclude(status=AttendanceStatus.VOID)
+    here = Attendance.objects.filter(user=user, first_in_at__isnull=False).exclude(status=AttendanceStatus.VOID)
     away = list_away_visits().filter(person_id=user.person_id).exclude(status=VisitStatus.VOID)
     rows = [
         *here.values(*columns, event_title=F("event__title"), session_name=F("session__name"), host=Value(me)),

@@ -1,8 +1,9 @@
 """What a decision on a scan needs to know: one statement."""
 
 import json
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,28 +18,48 @@ from shared_apps.federation.rules import (
     has_free_seat,
     is_invited,
 )
-from tenant_apps.attendance.rules.scans import Existing, Known, Method, Window
+from tenant_apps.attendance.rules.decisions import Existing, Known
+from tenant_apps.attendance.rules.presence import Mark, Policy
+from tenant_apps.attendance.rules.scanners import ScannerKind
+from tenant_apps.attendance.rules.scans import Method, Window
+from tenant_apps.events.rules.registrations import RegistrationMode
 
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """The event of a scan."""
+    """The event of a scan. ``policies`` are those of its sessions; ``closed`` those whose absences were derived."""
 
     status: str
     title: str
     organizer_id: UUID | None
     windows: tuple[Window, ...]
     federated_event_id: UUID | None
+    registration: str = RegistrationMode.NONE
+    policies: Mapping[UUID, Policy] = field(default_factory=dict)
+    closed: frozenset[UUID] = frozenset()
+
+    @property
+    def needs_place(self) -> bool:
+        """Whether only those who have a place are let in."""
+        return self.registration in {RegistrationMode.REQUIRED, RegistrationMode.APPROVAL}
 
 
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
-    """The person of a scan, with what the operator at the door is shown."""
+    """The person of a scan, with what the operator at the door is shown; ``person_id`` is None for a guest, who is
+    nobody in the federation. ``place``: the state of their registration.
+    """
 
     known: Known
-    person_id: UUID
+    person_id: UUID | None
     display_name: str
     student_id: str | None
+    place: str | None = None
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether they have no account."""
+        return self.person_id is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,21 @@ class VisitorFacts:
     needs_place: bool
     has_place: bool
     admission: Admission
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerFacts:
+    """The enrolled device that the operator is, with what it may do."""
+
+    id: UUID
+    kind: ScannerKind
+    event_ids: frozenset[UUID]
+    expires_at: datetime
+    revoked_at: datetime | None
+
+    def is_valid(self, at: datetime) -> bool:
+        """Return whether it may record at that instant."""
+        return self.revoked_at is None and at < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,68 +106,112 @@ class ScanFacts:
     existing: tuple[Existing, ...]
     prior: PriorScan | None
     visitor: VisitorFacts | None = None
+    scanner: ScannerFacts | None = None
 
 
 _WHO: Final = {
-    Method.PASS: "u.person_id = %s",
-    Method.STUDENT_ID: "lower(u.student_id) = lower(%s)",
-    Method.USER: "u.id = %s",
-    Method.NONE: "%s IS NOT NULL",
+    Method.PASS: "u.person_id = %(value)s",
+    Method.STUDENT_ID: "lower(u.student_id) = lower(%(value)s)",
+    Method.USER: "u.id = %(value)s",
+    Method.VENUE_CODE: "u.id = %(value)s",
+    Method.GUEST: "false",
+    Method.NONE: "%(value)s IS NOT NULL",
 }
+SESSIONS: Final = """
+    (SELECT json_agg(json_build_array(s.id, s.opens_at, s.starts_at, s.late_after, s.ends_at, s.closes_at,
+                                      s.requires_check_out, s.missing_check_out, s.allows_re_entry, s.minimum_stay,
+                                      s.closed_at IS NOT NULL) ORDER BY s.starts_at, s.id)
+       FROM events_session s WHERE s.event_id = e.id)::text
+"""
+# What counts for an attendance: its scans that were not refused, since it was last void.
+EXISTING: Final = """
+    json_build_array(
+        a.id, a.session_id, a.status, a.decided_status, a.first_in_at, a.last_out_at, a.stayed, a.first_scan_id,
+        a.method, a.operator_id, a.xmin::text, a.user_id IS NOT NULL,
+        (SELECT json_agg(json_build_array(m.effective_at, m.direction))
+           FROM attendance_scan m
+          WHERE m.attendance_id = a.id AND m.outcome <> 'refused'
+            AND m.received_at > coalesce((SELECT max(c.decided_at) FROM attendance_correction c
+                                           WHERE c.attendance_id = a.id AND c.to_status = 'void'), '-infinity')))
+"""
 _FACTS: Final = """
-    SELECT e.status, e.title, e.organizer_id, e.federated_event_id,
-           (SELECT json_agg(json_build_array(s.id, s.opens_at, s.starts_at, s.late_after, s.ends_at, s.closes_at)
-                            ORDER BY s.starts_at, s.id)
-              FROM events_session s WHERE s.event_id = e.id)::text,
+    SELECT e.status, e.title, e.organizer_id, e.federated_event_id, e.registration, {sessions},
            u.id, u.person_id, u.first_name, u.last_name, u.username, u.student_id, u.is_active, u.pass_serial,
-           (SELECT json_agg(json_build_array(a.id, a.session_id, a.status, a.first_in_at, a.last_out_at,
-                                             a.first_scan_id, a.method, a.operator_id) ORDER BY a.status = 'void')
-              FROM attendance_attendance a WHERE (a.user_id = u.id OR a.visitor_id = w.id) AND a.event_id = e.id)::text,
-           p.fingerprint, p.code, p.answer::text {columns}
+           g.id, g.name,
+           (SELECT r.state FROM events_registration r
+             WHERE r.event_id = e.id AND (r.user_id = u.id OR r.guest_id = g.id)),
+           (SELECT json_agg({existing} ORDER BY a.status = 'void')
+              FROM attendance_attendance a
+             WHERE (a.user_id = u.id OR a.visitor_id = w.id OR a.guest_id = g.id) AND a.event_id = e.id)::text,
+           p.fingerprint, p.code, p.answer::text, k.id, k.kind, k.event_ids, k.expires_at, k.revoked_at {columns}
       FROM (SELECT 1) AS one
-      LEFT JOIN events_event e ON e.id = %s
+      LEFT JOIN events_event e ON e.id = %(event_id)s
       LEFT JOIN accounts_user u ON {who}
-      LEFT JOIN attendance_scan p ON p.scan_id = %s
+      LEFT JOIN events_guest g ON {guest}
+      LEFT JOIN attendance_scan p ON p.scan_id = %(scan_id)s
+      LEFT JOIN attendance_scanner k ON k.user_id = %(operator_id)s
       LEFT JOIN attendance_visitor w ON w.person_id = {person_id}
       {joins}
 """
 # Whoever has moved may be a person of this campus and a visitor: what they have here is theirs either way, and what is
 # void comes last.
 _VISITOR: Final = {
-    "person_id": "%s",
-    "columns": ", w.id, w.display_name, f.kind, f.status, %s = ANY(f.participants), i.event_id IS NOT NULL, i.seats, "
-    "coalesce(i.taken, 0), r.state, coalesce(x.through_serial, 0)",
+    "person_id": "%(value)s",
+    "columns": ", w.id, w.display_name, f.kind, f.status, %(home)s = ANY(f.participants), i.event_id IS NOT NULL, "
+    "i.seats, coalesce(i.taken, 0), r.state, coalesce(x.through_serial, 0)",
     "joins": """
       LEFT JOIN public.federation_federatedevent f ON f.id = e.federated_event_id
       LEFT JOIN public.federation_invitation i
-             ON i.event_id = f.id AND i.host = f.host AND i.campus = %s AND i.withdrawn_at IS NULL
-      LEFT JOIN public.federation_federatedregistration r ON r.event_id = f.id AND r.person_id = %s AND r.home = %s
-      LEFT JOIN public.tenants_revokedpass x ON x.home = %s AND x.person_id = %s
+             ON i.event_id = f.id AND i.host = f.host AND i.campus = %(home)s AND i.withdrawn_at IS NULL
+      LEFT JOIN public.federation_federatedregistration r
+             ON r.event_id = f.id AND r.person_id = %(value)s AND r.home = %(home)s
+      LEFT JOIN public.tenants_revokedpass x ON x.home = %(home)s AND x.person_id = %(value)s
     """,
 }
 
 
-def find_scan_facts(*, event_id: UUID, method: str, value: str | UUID | None, scan_id: UUID | None) -> ScanFacts:
-    """Return event, sessions, person, what they have there already and what the scan_id was used for: one statement.
+def find_scan_facts(
+    *, event_id: UUID, method: str, value: str | UUID | bytes | None, scan_id: UUID | None, operator_id: UUID
+) -> ScanFacts:
+    """Return event, sessions, person, what they have there already, what the scan_id was used for and which device the
+    operator is: one statement.
 
-    ``value`` is a person id (pass), a student id or a user id, by ``method``; None finds nobody.
+    ``value`` is a person id (pass), the digest of a guest's pass, a student id or a user id, by ``method``; None finds
+    nobody.
     """
-    statement = _FACTS.format(who=_WHO[Method(method)], person_id="u.person_id", columns="", joins="")
+    statement = _FACTS.format(
+        sessions=SESSIONS, existing=EXISTING, who=_WHO[Method(method)], person_id="u.person_id", columns="", joins="",
+        guest="g.pass_digest = %(value)s AND g.event_id = e.id" if method == Method.GUEST else "false",
+    )  # fmt: skip
+    asked = {"event_id": event_id, "value": value, "scan_id": scan_id, "operator_id": operator_id}
     with connection.cursor() as cursor:
-        cursor.execute(statement, [event_id, value, scan_id])
+        cursor.execute(statement, asked)
         return _facts(cursor.fetchone())[0]
 
 
 def find_visitor_scan_facts(
-    *, event_id: UUID, home: str, is_home_archived: bool, person_id: UUID, scan_id: UUID | None
+    *, event_id: UUID, home: str, is_home_archived: bool, person_id: UUID, scan_id: UUID | None, operator_id: UUID
 ) -> ScanFacts:
     """The same for the holder of another campus's pass, with what the federation says of them: one statement."""
-    statement = _FACTS.format(who=_WHO[Method.PASS], **_VISITOR)
-    values: list[Any] = [home, event_id, person_id, scan_id, person_id, home, person_id, home, home, person_id]
+    statement = _FACTS.format(
+        sessions=SESSIONS, existing=EXISTING, who=_WHO[Method.PASS], guest="false", **_VISITOR
+    )  # fmt: skip
+    asked = {"event_id": event_id, "value": person_id, "scan_id": scan_id, "operator_id": operator_id, "home": home}
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(statement, asked)
         facts, rest = _facts(cursor.fetchone())
-    visitor_id, name, kind, status, participates, has_invitation, seats, taken, place, revoked_through = rest
+    visitor_id, name, *federated = rest
+    visitor = read_visitor(visitor_id, name, federated, is_home_archived=is_home_archived)
+    return replace(facts, person=None, visitor=visitor)
+
+
+def read_visitor(
+    visitor_id: UUID | None, name: str | None, federated: Sequence[Any], *, is_home_archived: bool
+) -> VisitorFacts:
+    """Return what the federation's columns say of a visitor: (kind, status, whether the home takes part, whether it is
+    invited, seats, taken, state of the place, serial through which passes are revoked).
+    """
+    kind, status, participates, has_invitation, seats, taken, place, revoked_through = federated
     is_open = status == FederatedStatus.PUBLISHED
     needs_place, has_place = kind != FederatedKind.UNIVERSITY, place == RegistrationState.REGISTERED
     admission = Admission(
@@ -141,44 +221,90 @@ def find_visitor_scan_facts(
         revoked_through=revoked_through,
         has_seat=not needs_place or has_place or has_free_seat(seats=seats, taken=taken),
     )
-    return replace(facts, person=None, visitor=VisitorFacts(visitor_id, name, needs_place, has_place, admission))
+    return VisitorFacts(visitor_id, name, needs_place, has_place, admission)
 
 
 def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
     """Return what every scan needs of the row, and the columns that only visitors have."""
-    status, title, organizer_id, federated_event_id, windows, *person_columns = row[:13]
-    user_id, person_id, first, last, username, student_id, active, serial = person_columns
-    existing, fingerprint, code, answer, *rest = row[13:]
-    event = person = prior = None
-    if status is not None:
-        event = EventFacts(
-            status,
-            title,
-            organizer_id,
-            tuple(_window(values) for values in json.loads(windows or "[]")),
-            federated_event_id,
-        )
-    if user_id is not None:
-        name = display_name(first_name=first, last_name=last, username=username)
-        person = PersonFacts(Known(user_id, active, serial), person_id, name, student_id)
+    event_columns, person_columns, (guest_id, guest_name, place, existing) = row[:6], row[6:14], row[14:18]
+    (fingerprint, code, answer), scanner_columns, rest = row[18:21], row[21:26], row[26:]
+    person = prior = None
+    if person_columns[0] is not None:
+        person = read_person(person_columns, place)
+    elif guest_id is not None:
+        person = read_guest(guest_id, guest_name, place)
     if fingerprint is not None:
         prior = PriorScan(bytes(fingerprint), code, json.loads(answer))
-    return ScanFacts(event, person, tuple(_existing(values) for values in json.loads(existing or "[]")), prior), rest
+    facts = ScanFacts(
+        event=read_event(event_columns) if event_columns[0] is not None else None,
+        person=person,
+        existing=tuple(read_existing(values) for values in json.loads(existing or "[]")),
+        prior=prior,
+        scanner=read_scanner(scanner_columns) if scanner_columns[0] is not None else None,
+    )
+    return facts, list(rest)
 
 
-def _window(values: list[str]) -> Window:
-    return Window(UUID(values[0]), *map(datetime.fromisoformat, values[1:]))
+def read_event(columns: Sequence[Any]) -> EventFacts:
+    """Return the event of (status, title, organizer, federated event, registration, ``SESSIONS``)."""
+    status, title, organizer_id, federated_event_id, registration, sessions = columns
+    rows = [(_window(values[:6]), _policy(values[6:10]), values[10]) for values in json.loads(sessions or "[]")]
+    return EventFacts(
+        status=status,
+        title=title,
+        organizer_id=organizer_id,
+        windows=tuple(window for window, _, _ in rows),
+        federated_event_id=federated_event_id,
+        registration=registration,
+        policies={window.id: policy for window, policy, _ in rows},
+        closed=frozenset(window.id for window, _, is_closed in rows if is_closed),
+    )
 
 
-def _existing(values: list[Any]) -> Existing:
-    id_, session_id, status, first_in, last_out, first_scan_id, method, operator_id = values
+def read_person(columns: Sequence[Any], place: str | None) -> PersonFacts:
+    """Return somebody with an account."""
+    user_id, person_id, first, last, username, student_id, active, serial = columns
+    name = display_name(first_name=first, last_name=last, username=username)
+    return PersonFacts(Known(user_id, active, serial), person_id, name, student_id, place)
+
+
+def read_guest(guest_id: UUID, name: str, place: str | None) -> PersonFacts:
+    """Return somebody without an account."""
+    return PersonFacts(Known(guest_id, is_active=True, pass_serial=0), None, name, None, place)
+
+
+def read_scanner(columns: Sequence[Any]) -> ScannerFacts:
+    """Return the device."""
+    id_, kind, event_ids, expires_at, revoked_at = columns
+    return ScannerFacts(id_, ScannerKind(kind), frozenset(event_ids), expires_at, revoked_at)
+
+
+def read_existing(values: Sequence[Any]) -> Existing:
+    """Return the attendance of ``EXISTING``."""
+    (id_, session_id, status, decided, first_in, last_out, stayed, first_scan, method, operator, version, is_account,
+     marks) = values  # fmt: skip
     return Existing(
         id=UUID(id_),
         session_id=UUID(session_id),
         status=status,
-        first_in_at=datetime.fromisoformat(first_in),
+        decided_status=decided,
+        first_in_at=datetime.fromisoformat(first_in) if first_in else None,
         last_out_at=datetime.fromisoformat(last_out) if last_out else None,
-        first_scan_id=UUID(first_scan_id),
+        stayed=stayed,
+        first_scan_id=UUID(first_scan) if first_scan else None,
         method=method,
-        operator_id=UUID(operator_id) if operator_id else None,
+        operator_id=UUID(operator) if operator else None,
+        version=version,
+        is_account=is_account,
+        marks=tuple(Mark(datetime.fromisoformat(at), direction) for at, direction in marks or ()),
     )
+
+
+def _window(values: Sequence[str]) -> Window:
+    return Window(UUID(values[0]), *map(datetime.fromisoformat, values[1:]))
+
+
+def _policy(values: Sequence[Any]) -> Policy:
+    requires_check_out, missing_check_out, allows_re_entry, minimum_stay = values
+    minimum = None if minimum_stay is None else timedelta(minutes=minimum_stay)
+    return Policy(requires_check_out, missing_check_out, allows_re_entry, minimum)

@@ -22,7 +22,7 @@ def undo_attendance(*, by: User, at: datetime, attendance_id: UUID, reason: str)
     Locks: the attendance, then the visit. Raises: AttendanceNotFound, NotYourEvent, AlreadyVoid.
     """
     rows = Attendance.objects.select_for_update(no_key=True, of=("self",)).select_related(
-        "event", "session", "user", "visitor"
+        "event", "session", "user", "visitor", "guest"
     )
     attendance = rows.filter(pk=attendance_id).first()
     if attendance is None:

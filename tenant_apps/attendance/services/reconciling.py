@@ -38,7 +38,7 @@ _DIFFERENCES: Final = """
           JOIN events_event e ON e.id = a.event_id AND e.federated_event_id IS NOT NULL
           LEFT JOIN accounts_user u ON u.id = a.user_id
           LEFT JOIN attendance_visitor w ON w.id = a.visitor_id
-         WHERE a.status <> 'void'
+         WHERE a.status <> 'void' AND a.first_in_at IS NOT NULL AND a.guest_id IS NULL
          ORDER BY e.federated_event_id, person_id, a.first_in_at, a.id
     ), credited AS (
         SELECT v.event_id, v.person_id, v.id, v.attendance_id, v.status, a.status AS attendance_status,

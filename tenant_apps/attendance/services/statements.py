@@ -6,11 +6,13 @@ from typing import Final
 # attendance from the database, for a void one that revives keeps its own.
 SCAN: Final = """
     INSERT INTO attendance_scan (id, scan_id, fingerprint, event_id, session_id, user_id, home, person_id,
-                                 attendance_id, operator_id, direction, method, outcome, code, reason, captured_at,
-                                 received_at, effective_at, time_corrected, answer)
+                                 guest_id, attendance_id, operator_id, door, scanner_id, sequence, direction, method,
+                                 outcome, code, reason, captured_at, received_at, effective_at, time_corrected, skew,
+                                 answer)
     SELECT %(id)s, %(scan_id)s, %(fingerprint)s, %(event_id)s, %(session_id)s, %(user_id)s, %(visitor_home)s,
-           %(visitor_person_id)s, {attendance}, %(operator_id)s, %(direction)s, %(method)s, %(outcome)s, %(code)s,
-           %(reason)s, %(captured_at)s, %(received_at)s, %(effective_at)s, %(time_corrected)s, {answer}
+           %(visitor_person_id)s, %(guest_id)s, {attendance}, %(operator_id)s, %(door)s, %(scanner_id)s, %(sequence)s,
+           %(direction)s, %(method)s, %(outcome)s, %(code)s, %(reason)s, %(captured_at)s, %(received_at)s,
+           %(effective_at)s, %(time_corrected)s, %(skew)s, {answer}
       {source}
     RETURNING answer::text
 """
@@ -20,35 +22,57 @@ WITH_ATTENDANCE: Final = SCAN.format(
     answer="jsonb_set(%(answer)s::jsonb, '{attendance,id}', to_jsonb(a.id::text))",
     source="FROM a",
 )
-# The foreign key locks the event anyway; here it is locked before it is looked at, so that an event which is just being
-# opened to other campuses is waited for.
+# The foreign keys lock event and session anyway; here they are locked before they are looked at, so that an event which
+# is just being opened to other campuses, or a session which is just being closed, is waited for.
 CHECK_IN: Final = """
-    INSERT INTO attendance_attendance (id, event_id, session_id, {column}, status, first_in_at, first_scan_id, method,
-                                       operator_id, created_at, updated_at)
-    SELECT %(attendance_id)s, e.id, s.id, {person}, %(status)s, %(effective_at)s, %(id)s, %(method)s, %(operator_id)s,
-           %(received_at)s, %(received_at)s
+    INSERT INTO attendance_attendance (id, event_id, session_id, {column}, status, first_in_at, last_out_at, stayed,
+                                       first_scan_id, method, operator_id, created_at, updated_at)
+    SELECT %(attendance_id)s, e.id, s.id, {person}, %(status)s, %(first_in_at)s, %(last_out_at)s, %(stayed)s, %(id)s,
+           %(method)s, %(operator_id)s, %(received_at)s, %(received_at)s
       FROM events_event e JOIN events_session s ON s.event_id = e.id {also}
      WHERE e.id = %(event_id)s AND e.status = 'published'
        AND e.federated_event_id IS NOT DISTINCT FROM %(federated_event_id)s
        AND s.id = %(session_id)s AND %(effective_at)s BETWEEN s.opens_at AND s.closes_at
-       FOR KEY SHARE OF e
+       AND (s.closed_at IS NOT NULL) = %(is_closed)s
+       {place}
+       FOR KEY SHARE OF e, s
     ON CONFLICT (session_id, {column}) DO UPDATE
-       SET status = EXCLUDED.status, first_in_at = EXCLUDED.first_in_at, last_out_at = NULL,
-           first_scan_id = EXCLUDED.first_scan_id, method = EXCLUDED.method, operator_id = EXCLUDED.operator_id,
-           updated_at = EXCLUDED.updated_at
-     WHERE attendance_attendance.status IN ('void', 'absent', 'excused')
+       SET status = EXCLUDED.status, first_in_at = EXCLUDED.first_in_at, last_out_at = EXCLUDED.last_out_at,
+           stayed = EXCLUDED.stayed, decided_status = %(decided_status)s, first_scan_id = EXCLUDED.first_scan_id,
+           method = EXCLUDED.method, operator_id = EXCLUDED.operator_id, updated_at = EXCLUDED.updated_at
+     WHERE attendance_attendance.xmin = %(version)s::xid
     RETURNING id
 """
-CHECK_IN_PERSON: Final = CHECK_IN.format(column="user_id", person="%(user_id)s", also="")
-CHECK_IN_VISITOR: Final = CHECK_IN.format(column="visitor_id", person="w.id", also="CROSS JOIN w")
+# Locked, so that the place is not given to somebody else before this commits.
+_PLACE: Final = """AND (e.registration IN ('required', 'approval')) = %(needs_place)s
+       AND (NOT %(needs_place)s OR EXISTS (
+               SELECT 1 FROM events_registration r
+                WHERE r.event_id = e.id AND r.{column} = {person} AND r.state = 'registered' FOR SHARE))"""
+_USER: Final = {"column": "user_id", "person": "%(user_id)s"}
+_GUEST: Final = {"column": "guest_id", "person": "%(guest_id)s"}
+CHECK_IN_PERSON: Final = CHECK_IN.format(**_USER, also="", place=_PLACE.format(**_USER))
+CHECK_IN_GUEST: Final = CHECK_IN.format(**_GUEST, also="", place=_PLACE.format(**_GUEST))
+CHECK_IN_VISITOR: Final = CHECK_IN.format(column="visitor_id", person="w.id", also="CROSS JOIN w", place="")
+# Each scan that counts makes another version of the row, also where it changes nothing: two at once would each be
+# judged without the other.
 CHANGE: Final = """
     UPDATE attendance_attendance
-       SET first_in_at = %(first_in_at)s, last_out_at = %(last_out_at)s, status = %(status)s,
+       SET first_in_at = %(first_in_at)s, last_out_at = %(last_out_at)s, stayed = %(stayed)s, status = %(status)s,
            updated_at = %(received_at)s
-     WHERE id = %(attendance_id)s AND status <> 'void'
-       AND first_in_at = %(known_in_at)s AND last_out_at IS NOT DISTINCT FROM %(known_out_at)s
-       AND EXISTS (SELECT 1 FROM events_event e WHERE e.id = event_id AND e.status = 'published')
+     WHERE id = %(attendance_id)s AND xmin = %(version)s::xid
+       AND EXISTS (SELECT 1 FROM events_event e JOIN events_session s ON s.event_id = e.id
+                    WHERE e.id = attendance_attendance.event_id AND e.status = 'published'
+                      AND s.id = attendance_attendance.session_id AND (s.closed_at IS NOT NULL) = %(is_closed)s
+                      FOR KEY SHARE OF e, s)
     RETURNING id
+"""
+# Whoever has lost the race often enough waits for their turn: visitors are locked before attendances, as everywhere,
+# and each kind in the order of its ids.
+LOCK_VISITORS: Final = """
+    SELECT id FROM attendance_visitor WHERE person_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_ATTENDANCE: Final = """
+    SELECT id FROM attendance_attendance WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 
 # --- Of federated events: public tables, on which row-level security holds this campus to its own rows ------------
@@ -82,9 +106,9 @@ MEET_VISITOR: Final = """
 """
 CREDIT: Final = """
     INSERT INTO public.federation_visit (event_id, id, person_id, host, home, attendance_id, session_id, event_title,
-                                         session_name, status, first_in_at, created_at, updated_at)
+                                         session_name, status, first_in_at, last_out_at, created_at, updated_at)
     SELECT %(federated_event_id)s, %(visit_id)s, %(person_id)s, %(host)s, %(home)s, a.id, s.id, e.title, s.name,
-           %(status)s, %(effective_at)s, %(received_at)s, %(received_at)s
+           %(status)s, %(first_in_at)s, %(last_out_at)s, %(received_at)s, %(received_at)s
       FROM a CROSS JOIN events_event e JOIN events_session s ON s.event_id = e.id
      WHERE e.id = %(event_id)s AND s.id = %(session_id)s
     ON CONFLICT (event_id, person_id) WHERE status <> 'void' DO NOTHING

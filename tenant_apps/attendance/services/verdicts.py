@@ -3,8 +3,9 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -12,18 +13,14 @@ from django.db import connection, transaction
 from shared_apps.accounts.models import User
 from shared_apps.common.ids import uuid7
 from shared_apps.outbox.services import add_message
-from tenant_apps.attendance.rules.scans import (
-    Decision,
-    Direction,
-    Method,
-    Outcome,
-    Presence,
-    derive_status,
-    presence_after,
-)
+from tenant_apps.attendance.rules.decisions import Decision, Existing
+from tenant_apps.attendance.rules.presence import Mark, Policy, Presence, evaluate
+from tenant_apps.attendance.rules.scanners import ScannerKind
+from tenant_apps.attendance.rules.scans import Direction, Door, Method, Outcome
 from tenant_apps.attendance.selectors.scans import EventFacts, ScanFacts
 from tenant_apps.attendance.services.statements import (
     CHANGE,
+    CHECK_IN_GUEST,
     CHECK_IN_PERSON,
     CHECK_IN_VISITOR,
     CREDIT,
@@ -40,10 +37,18 @@ from tenant_apps.attendance.services.statements import (
 from tenants.context import current_campus
 from tenants.registry_types import CampusEntry
 
+NAME_VISITOR: Final = "tenant_apps.attendance.tasks.learn_visitor_name"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanRequest:
-    """One attempt to record presence. ``value`` is the text of a pass, a student id or a user id, by ``method``."""
+    """One attempt to record presence. ``value`` is the text of a pass or of a guest's pass, a student id or a user id,
+    by ``method``.
+
+    ``skew``: by how many milliseconds the device's clock was ahead of the server's when it sent this. ``door`` is told
+    by the caller where it is not a counter's single call; ``scanner_id`` follows from the operator. How a scan came is
+    no part of what was asked: the same scan may come again another way.
+    """
 
     event_id: UUID
     method: Method
@@ -53,12 +58,16 @@ class ScanRequest:
     scan_id: UUID | None = None
     captured_at: datetime | None = None
     reason: str = ""
+    door: Door = Door.COUNTER
+    scanner_id: UUID | None = None
+    sequence: int | None = None
+    skew: int | None = None
 
     def fingerprint(self, operator_id: UUID) -> bytes:
         """Return a digest of everything that was asked: a retry has the same one, another request another."""
+        captured = self.captured_at and self.captured_at.astimezone(UTC)
         content = (
-            operator_id, self.event_id, self.session_id, self.method, self.value, self.direction, self.captured_at,
-            self.reason,
+            operator_id, self.event_id, self.session_id, self.method, self.value, self.direction, captured, self.reason,
         )  # fmt: skip
         return hashlib.sha256(repr([str(part) for part in content]).encode()).digest()
 
@@ -71,6 +80,11 @@ class ScanAnswer:
     body: dict[str, Any]
 
 
+def measure_skew(*, device_now: datetime | None, at: datetime) -> int | None:
+    """Return by how many milliseconds the device's clock is ahead; None where it did not say its time."""
+    return None if device_now is None else round((device_now - at) / timedelta(milliseconds=1))
+
+
 class Overtaken(Exception):
     """The event, a seat or an attendance is not as it was when it was read; nothing was written."""
 
@@ -79,9 +93,11 @@ class CountedElsewhere(Exception):
     """Another campus counts this person for the federated event; nothing was written."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Verdict:
-    """A scan that was decided on, as it will be stored and answered."""
+    """A scan that was decided on, as it will be stored and answered. ``is_counted_elsewhere``: the ledger has nothing
+    of this presence, for another campus counts the person.
+    """
 
     scan: ScanRequest
     by: User
@@ -94,6 +110,7 @@ class Verdict:
     home: CampusEntry | None
     person_id: UUID | None
     decision: Decision
+    is_counted_elsewhere: bool = False
     id: UUID = field(default_factory=uuid7)
 
     def store(self) -> dict[str, Any]:
@@ -102,28 +119,92 @@ class Verdict:
         Raises: IntegrityError when the scan_id has been stored meanwhile, Overtaken when the facts have changed since,
         CountedElsewhere. Each time nothing is written.
         """
-        values = self._values()
-        begins = self.decision.outcome == Outcome.RECORDED and not self._counts_already
-        after = None if begins else self._presence_after()
-        if begins:
-            values |= self._first_presence()
-            attend = CHECK_IN_VISITOR if self.home else CHECK_IN_PERSON
-        elif after is not None:
-            values |= self._changed_presence(after)
-            attend = CHANGE
-        else:
+        values = self.scan_values()
+        presence = self.presence
+        if presence is None:
             return self._run(STORE_SCAN, values)
-        values["answer"] = json.dumps(self._answer(values))
-        if self.event.federated_event_id is None:
+        values |= self.attendance_values(presence)
+        attend = CHANGE
+        if self.begins:
+            guest_or_person = CHECK_IN_GUEST if self.guest_id else CHECK_IN_PERSON
+            attend = CHECK_IN_VISITOR if self.home else guest_or_person
+        values["answer"] = json.dumps(self.answer(values))
+        if not self.is_in_ledger:
             return self._run(f"WITH a AS ({attend}) {WITH_ATTENDANCE}", values)
-        return self._run_federated(attend, values, begins=begins)
+        return self._run_federated(attend, values)
 
     @property
-    def _counts_already(self) -> bool:
-        return self.decision.existing is not None and self.decision.existing.counts
+    def begins(self) -> bool:
+        """Whether an attendance begins by it, or revives."""
+        existing = self.decision.existing
+        return self.decision.outcome == Outcome.RECORDED and not (existing and existing.is_begun)
+
+    @property
+    def guest_id(self) -> UUID | None:
+        """The guest whom it is about."""
+        person = self.facts.person
+        return person.known.id if person and person.is_guest else None
+
+    @property
+    def user_id(self) -> UUID | None:
+        """The person of this campus whom it is about."""
+        person = self.facts.person
+        return person.known.id if person and not person.is_guest else None
+
+    @property
+    def scanner_id(self) -> UUID | None:
+        """The enrolled device that scanned."""
+        return self.facts.scanner.id if self.facts.scanner else self.scan.scanner_id
+
+    @property
+    def door(self) -> Door:
+        """Which way it came."""
+        if self.facts.scanner is None or self.scan.door != Door.COUNTER:
+            return self.scan.door
+        return Door.KIOSK if self.facts.scanner.kind == ScannerKind.KIOSK else Door.SCANNER
+
+    @property
+    def row(self) -> Existing | None:
+        """The attendance that is written: what begins revives the row of this very person, void or not."""
+        if not self.begins:
+            return self.decision.existing
+        window = self.decision.window
+        is_account = self.user_id is not None
+        return next(
+            (row for row in self.facts.existing if window and row.session_id == window.id
+             and row.is_account == is_account),
+            None,
+        )  # fmt: skip
+
+    @cached_property
+    def presence(self) -> Presence | None:
+        """What the attendance says after this scan; None where the scan does not count."""
+        window, existing = self.decision.window, self.decision.existing
+        if self.decision.outcome == Outcome.REFUSED or window is None:
+            return None
+        history = existing.history if existing else ()
+        mark = Mark(self.effective_at, self.scan.direction.value)
+        policy = self.event.policies.get(window.id, Policy())
+        return evaluate(window, policy, (*history, mark), is_over=window.id in self.event.closed)
+
+    @property
+    def is_in_ledger(self) -> bool:
+        """Whether the ledger follows: at federated events, of everybody but guests, where something changes."""
+        if self.event.federated_event_id is None or self.person_id is None or self.is_counted_elsewhere:
+            return False
+        row, presence = self.row, self.presence
+        if self.begins or row is None or presence is None:
+            return self.begins
+        known = (row.first_in_at, row.last_out_at, row.status)
+        return known != (presence.first_in_at, presence.last_out_at, self.status_after(presence))
+
+    def status_after(self, presence: Presence) -> str:
+        """Return the status of the attendance: what staff decided stands."""
+        row = self.row
+        return row.status if row and row.is_decided else presence.status.value
 
     def _run(self, statement: str, values: dict[str, Any]) -> dict[str, Any]:
-        values.setdefault("answer", json.dumps(self._answer(values)))
+        values.setdefault("answer", json.dumps(self.answer(values)))
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             row = cursor.fetchone()
@@ -131,7 +212,8 @@ class Verdict:
             raise Overtaken
         return cast(dict[str, Any], json.loads(row[0]))
 
-    def _run_federated(self, attend: str, values: dict[str, Any], *, begins: bool) -> dict[str, Any]:
+    def _run_federated(self, attend: str, values: dict[str, Any]) -> dict[str, Any]:
+        begins = self.begins
         values |= {
             "host": current_campus().code,
             "home": (self.home or current_campus()).code,
@@ -156,29 +238,39 @@ class Verdict:
                 raise Overtaken
             if not counts_here:
                 raise CountedElsewhere
-            if visitor and visitor.display_name is None and self.home:
-                add_message(
-                    kind="tenant_apps.attendance.tasks.learn_visitor_name",
-                    payload={"home": self.home.code, "person_id": str(self.person_id)},
-                    at=self.at,
-                )
+            if self.asks_for_name:
+                add_message(kind=NAME_VISITOR, payload=self.name_payload, at=self.at)
         return cast(dict[str, Any], json.loads(answer))
 
-    def _values(self) -> dict[str, Any]:
-        """The columns of the scan."""
-        decision, existing, person = self.decision, self.decision.existing, self.facts.person
+    @property
+    def asks_for_name(self) -> bool:
+        """Whether the home campus is to be asked what the visitor is called."""
+        return self.facts.visitor is not None and self.facts.visitor.display_name is None and self.home is not None
+
+    @property
+    def name_payload(self) -> dict[str, str]:
+        """The message that asks for it."""
+        return {"home": self.home.code if self.home else "", "person_id": str(self.person_id)}
+
+    def scan_values(self) -> dict[str, Any]:
+        """Return the columns of the scan, and what the statements need beside them."""
+        decision, existing, window = self.decision, self.decision.existing, self.decision.window
         return {
             "id": self.id,
             "scan_id": self.scan.scan_id,
             "fingerprint": self.fingerprint,
             "event_id": self.scan.event_id,
             "federated_event_id": self.event.federated_event_id,
-            "session_id": decision.window.id if decision.window else None,
-            "user_id": person.known.id if person else None,
+            "session_id": window.id if window else None,
+            "user_id": self.user_id,
+            "guest_id": self.guest_id,
             "visitor_home": self.home.code if self.home else "",
             "visitor_person_id": self.person_id if self.home else None,
             "attendance_id": existing.id if existing else None,
             "operator_id": self.by.pk,
+            "door": self.door.value,
+            "scanner_id": self.scanner_id,
+            "sequence": self.scan.sequence,
             "direction": self.scan.direction.value,
             "method": self.scan.method.value,
             "outcome": decision.outcome.value,
@@ -188,53 +280,36 @@ class Verdict:
             "received_at": self.at,
             "effective_at": self.effective_at,
             "time_corrected": self.corrected,
+            "skew": self.scan.skew,
+            "needs_place": self.event.needs_place,
+            "is_closed": window is not None and window.id in self.event.closed,
         }
 
-    def _first_presence(self) -> dict[str, Any]:
-        """The columns of an attendance that begins, or revives."""
-        window = self.decision.window
-        assert window is not None  # a recorded scan has a session
-        status = derive_status(window, first_in_at=self.effective_at, last_out_at=None)
+    def attendance_values(self, presence: Presence) -> dict[str, Any]:
+        """Return the columns of the attendance after this scan."""
+        row = self.row
         return {
-            "attendance_id": uuid7(),  # one that revives keeps its own
-            "status": status.value,
-            "first_in_at": self.effective_at,
-            "last_out_at": None,
+            # One that revives keeps its own.
+            "attendance_id": row.id if row else uuid7(),
+            "status": self.status_after(presence),
+            "decided_status": row.decided_status if row and row.is_decided else "",
+            "first_in_at": presence.first_in_at,
+            "last_out_at": presence.last_out_at,
+            "stayed": int(presence.stayed.total_seconds()),
+            "version": row.version if row else "0",
         }
 
-    def _presence_after(self) -> Presence | None:
-        """What the attendance that is there says after this scan; None where nothing changes."""
-        window, existing = self.decision.window, self.decision.existing
-        if self.decision.outcome == Outcome.REFUSED or window is None or existing is None:
-            return None
-        return presence_after(
-            window,
-            first_in_at=existing.first_in_at,
-            last_out_at=existing.last_out_at,
-            direction=self.scan.direction,
-            at=self.effective_at,
-            is_device_time=self.scan.captured_at is not None and not self.corrected,
-        )
-
-    def _changed_presence(self, after: Presence) -> dict[str, Any]:
-        existing = self.decision.existing
-        assert existing is not None  # what changes was there
-        return {
-            "first_in_at": after.first_in_at,
-            "last_out_at": after.last_out_at,
-            "status": after.status.value,
-            "known_in_at": existing.first_in_at,
-            "known_out_at": existing.last_out_at,
-        }
-
-    def _answer(self, values: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the body of the answer."""
         campus = current_campus()
         code = self.decision.code
         answer: dict[str, Any] = {
             "outcome": values["outcome"],
             "code": code.value,
             "detail": code.label,
-            "home_campus": self.home.code if self.home else campus.code if self.facts.person else None,
+            "rules": [{"rule": looked.rule.value, "held": looked.held} for looked in self.decision.looked],
+            "dry_run": False,
+            "home_campus": self.home.code if self.home else campus.code if self.user_id else None,
             "cross_campus_attendance": self.home is not None,
             "scan": {
                 "id": str(self.id),
@@ -242,10 +317,12 @@ class Verdict:
                 "event": str(self.scan.event_id),
                 "direction": self.scan.direction.value,
                 "method": self.scan.method.value,
+                "door": values["door"],
                 "captured_at": self._local(self.scan.captured_at),
                 "received_at": self._local(self.at),
                 "effective_at": self._local(self.effective_at),
                 "time_corrected": self.corrected,
+                "skew": self.scan.skew,
             },
             "person": self._person_answer(),
             "attendance": self._attendance_answer(values),
@@ -254,6 +331,13 @@ class Verdict:
         if self.decision.outcome == Outcome.REFUSED:
             # The one error shape, beside what only a scan has.
             answer |= {"type": "client_error", "errors": [{"code": code.value, "detail": code.label, "attr": None}]}
+        return answer
+
+    def dry_answer(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer of a scan that was only tried."""
+        answer = {**answer, "dry_run": True, "scan": {**answer["scan"], "id": None}}
+        if answer["attendance"] and self.row is None:
+            answer["attendance"] = {**answer["attendance"], "id": None}
         return answer
 
     def _person_answer(self) -> dict[str, Any] | None:
@@ -268,20 +352,16 @@ class Verdict:
         }  # fmt: skip
 
     def _attendance_answer(self, values: dict[str, Any]) -> dict[str, Any] | None:
-        existing, window = self.decision.existing, self.decision.window
-        if self.decision.outcome == Outcome.REFUSED or window is None:
+        window = self.decision.window
+        if self.presence is None or window is None:
             return None
-        if "status" in values:
-            status, first_in_at, last_out_at = (values[name] for name in ("status", "first_in_at", "last_out_at"))
-        else:
-            assert existing is not None  # a duplicate repeats what is there
-            status, first_in_at, last_out_at = existing.status, existing.first_in_at, existing.last_out_at
         return {
             "id": str(values["attendance_id"]),
             "session": str(window.id),
-            "status": status,
-            "first_in_at": self._local(first_in_at),
-            "last_out_at": self._local(last_out_at),
+            "status": values["status"],
+            "first_in_at": self._local(values["first_in_at"]),
+            "last_out_at": self._local(values["last_out_at"]),
+            "stayed": values["stayed"],
         }
 
     def _first_answer(self) -> dict[str, Any] | None:
@@ -290,7 +370,7 @@ class Verdict:
         if self.decision.outcome != Outcome.DUPLICATE or existing is None:
             return None
         return {
-            "scan": str(existing.first_scan_id),
+            "scan": str(existing.first_scan_id) if existing.first_scan_id else None,
             "at": self._local(existing.first_in_at),
             "method": existing.method,
             "operator": str(existing.operator_id) if existing.operator_id else None,
