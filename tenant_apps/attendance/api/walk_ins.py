@@ -76,7 +76,7 @@ class WalkInView(View):
         responses={201: WalkInSerializer, 200: WalkInSerializer, 422: WalkInRefusalSerializer},
     )
     def post(self, request: Request, event_id: UUID) -> Response:
-        """Give a place and record presence: 201 recorded, 200 recorded before, 422 placed, but presence refused."""
+        """Give a place and record presence: 201 recorded, 200 recorded before, 422 the place alone was given."""
         body = WalkInWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         admitted = admit_walk_in(by=actor(request), at=now(), event_id=event_id, **body.validated_data)
