@@ -1,0 +1,141 @@
+"""Many hands at few places: PostgreSQL decides, nobody is turned away for nothing, and nobody is passed over."""
+
+import random
+from contextlib import suppress
+
+from shared_apps.common.clock import now
+from shared_apps.common.errors import DomainError
+from tenant_apps.events.models import Event, Registration
+from tenant_apps.events.services.editing import update_event
+from tenant_apps.events.services.guests import invite_guest, withdraw_guest
+from tenant_apps.events.services.registrations import (
+    approve_place,
+    decline_place,
+    register,
+    register_walk_in,
+    tidy_places,
+    withdraw,
+)
+from tenant_apps.notifications.models import Notice
+from tests.cast import Cast, Site
+from tests.shared_apps.federation.sharing import enrol
+from tests.tenant_apps.attendance.test_races import together
+from tests.tenant_apps.events.places import make_placed_event
+
+SEATS = 25
+
+
+def check(site: Site, event: Event) -> None:
+    """What is true at the end, whatever has happened in which order."""
+    with site.here():
+        rows = list(Registration.objects.filter(event=event))
+        waiting = [row for row in rows if row.state == "waiting"]
+        promoted = [row for row in rows if row.state == "registered" and row.promoted_at and row.waiting_since]
+        told = set(Notice.objects.filter(kind="registration.promoted").values_list("user_id", flat=True))
+    assert sum(row.state == "registered" for row in rows) == SEATS
+    assert waiting
+    assert all(row.waiting_since for row in waiting)
+    assert len({row.waiting_since for row in rows if row.waiting_since}) == sum(bool(row.waiting_since) for row in rows)
+    assert promoted
+    # Nobody was passed over: whoever waits came later than everybody who was promoted.
+    assert max(row.waiting_since for row in promoted) < min(row.waiting_since for row in waiting)
+    assert {row.user_id for row in promoted if row.user_id} <= told
+
+
+def test_forty_hands_at_twenty_five_places(cast: Cast) -> None:
+    site = cast.malimono
+    event = make_placed_event(site, registration="approval", capacity=SEATS, organizer=site.organizer)
+    crowd, asking = enrol(site, 60), []
+    organizer = site.organizer.user
+    with site.here():
+        asking = [register(by=person.user, at=now(), event_id=event.pk)[0].pk for person in crowd[:20]]
+        update_event(by=organizer, at=now(), event_id=event.pk, changes={"registration": "required"})
+        for person in crowd[20:55]:
+            register(by=person.user, at=now(), event_id=event.pk)
+    most: list[int] = []
+
+    def hand(number: int) -> None:
+        dice = random.Random(number)
+        with site.here():
+            for _ in range(8):
+                person = dice.choice(crowd)
+                at, place = now(), {"event_id": event.pk, "registration_id": dice.choice(asking)}
+                with suppress(DomainError):
+                    if number < 12:
+                        register(by=person.user, at=at, event_id=event.pk)
+                    elif number < 24:
+                        withdraw(by=person.user, at=at, event_id=event.pk)
+                    elif number < 30:
+                        approve_place(by=organizer, at=at, **place)
+                    elif number < 32:
+                        decline_place(by=organizer, at=at, reason="no", **place)
+                    elif number < 35:
+                        register_walk_in(by=organizer, at=at, event_id=event.pk, user_id=person.id)
+                    elif number < 38:
+                        guest = invite_guest(by=organizer, at=at, event_id=event.pk, guest={"name": "G"})
+                        withdraw_guest(
+                            by=organizer, at=at, event_id=event.pk, guest_id=guest.registration.guest_id
+                        )  # fmt: skip
+                    elif number < 39:
+                        update_event(by=organizer, at=at, event_id=event.pk, changes={"capacity": SEATS})
+                    else:
+                        tidy_places(at=at)
+                most.append(Registration.objects.filter(event=event, state="registered").count())
+
+    assert together(40, hand) == []
+    assert max(most) <= SEATS
+    with site.here():
+        for person in enrol_more(site, 10):  # so that somebody waits, however many have left
+            register(by=person.user, at=now(), event_id=event.pk)
+        with_seats = Registration.objects.filter(event=event, state="registered").count()
+        for place in Registration.objects.filter(event=event, state="registered", user__isnull=False)[:2]:
+            withdraw(by=place.user, at=now(), event_id=event.pk)
+    assert with_seats == SEATS
+    check(site, event)
+
+
+def enrol_more(site: Site, count: int):
+    """More people, with other names than ``enrol`` gives."""
+    from shared_apps.accounts.models import User
+
+    users = [User(username=f"more{n}", role="student", password="!") for n in range(count)]
+    User.objects.bulk_create(users)
+    return [type("P", (), {"user": user}) for user in users]
+
+
+def test_one_person_asking_from_many_clients_has_one_place(cast: Cast) -> None:
+    site = cast.malimono
+    event = make_placed_event(site, capacity=2)
+    new: list[bool] = []
+
+    def ask(_: int) -> None:
+        with site.here():
+            new.append(register(by=site.student.user, at=now(), event_id=event.pk)[1])
+
+    assert together(12, ask) == []
+    assert sorted(new) == [False] * 11 + [True]
+    with site.here():
+        assert Registration.objects.get().state == "registered"
+
+
+def test_capacity_that_shrinks_while_people_register_is_never_below_what_is_taken(cast: Cast) -> None:
+    site = cast.malimono
+    event = make_placed_event(site, capacity=20, organizer=site.organizer)
+    crowd = enrol(site, 20)
+
+    def work(number: int) -> None:
+        with site.here(), suppress(DomainError):
+            if number < 20:
+                register(by=crowd[number].user, at=now(), event_id=event.pk)
+            else:
+                update_event(
+                    by=site.organizer.user, at=now(), event_id=event.pk, changes={"capacity": 24 - number}
+                )  # fmt: skip
+
+    assert together(24, work) == []
+    with site.here():
+        event.refresh_from_db()
+        taken = Registration.objects.filter(event=event, state="registered").count()
+        waiting = Registration.objects.filter(event=event, state="waiting").count()
+    assert taken == min(20, event.capacity)
+    assert taken + waiting == 20
