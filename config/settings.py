@@ -173,6 +173,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"headers": {"campus": "public"}, "expires": 60.0},
     },
+    "close-sessions": {
+        "task": "tenant_apps.attendance.tasks.close_sessions_everywhere",
+        "schedule": 60.0,
+        "options": {"headers": {"campus": "public"}, "expires": 60.0},
+    },
     "tidy-every-site": {
         "task": "shared_apps.campuses.tasks.tidy_every_site",
         "schedule": 3600.0,

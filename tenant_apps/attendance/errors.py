@@ -11,6 +11,15 @@ class AttendanceNotFound(NotFound):
     code = "not_found"
 
 
+class SessionNotFound(NotFound):
+    code = "not_found"
+
+
+class SessionNotClosed(Conflict):
+    code = "session_not_closed"
+    detail = "Who was expected is known once the session was closed."
+
+
 class NotYourEvent(Forbidden):
     code = "not_your_event"
     detail = "Organizers record and correct attendance of the events they run."

@@ -14,12 +14,15 @@ from shared_apps.federation.services import transfers
 from shared_apps.federation.services.reconciliations import finish_reconciliation, request_reconciliation
 from shared_apps.outbox.services import CAMPUS_RESTS, claim_message, finish_message, postpone_message, take_slot
 from tenant_apps.attendance.selectors.attendance import list_presences
+from tenant_apps.attendance.services import closing
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.attendance.services.visitors import name_visitor
 from tenants.context import campus_context
 from tenants.errors import CampusNotReady, CampusSuspended, SiteNotFound
-from tenants.registry import confirm_current_campus, find_campus
+from tenants.models import CampusState
+from tenants.registry import confirm_current_campus, find_campus, list_campuses
 
+CLOSE_EVERY: Final = timedelta(minutes=1)
 RECONCILE_EVERY: Final = timedelta(hours=6)
 
 
@@ -86,3 +89,31 @@ def close_transfer(*, message_id: str, transfer_id: str, origin: str, **later: A
         postpone_message(message_id=UUID(message_id), until=at + CAMPUS_RESTS)
     else:
         finish_message(message_id=UUID(message_id), at=at)
+
+
+@shared_task
+def close_sessions_everywhere() -> None:
+    """Send ``close_sessions`` to every campus that is served, once a slot whatever the number of beats. What gets lost
+    is done a minute later.
+    """
+    if not take_slot(name="close_sessions", every=CLOSE_EVERY, at=now()):
+        return
+    for campus in list_campuses():
+        if campus.state == CampusState.READY:
+            close_sessions.apply_async(headers={"campus": campus.code}, expires=CLOSE_EVERY.total_seconds())
+
+
+@shared_task
+def close_sessions() -> None:
+    """Close the sessions of this campus that are due. The lock on each decides who does it, so any number may run."""
+    closing.close_due_sessions(at=now())
+
+
+@shared_task
+def close_event_sessions(*, message_id: str, event_id: str, **later: Any) -> None:
+    """Close the sessions of a completed event that are over. Closing twice does no harm, and what is left, the task of
+    the minute closes.
+    """
+    at = now()
+    closing.close_event_sessions(event_id=UUID(event_id), at=at)
+    finish_message(message_id=UUID(message_id), at=at)

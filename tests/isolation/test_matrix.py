@@ -112,6 +112,10 @@ CAMPUS_CASES: dict[str, Case] = {
     "DELETE events/events/{event_id}/sessions/{session_id}/": Case(
         "organizer", 409, ids={"event_id": "event", "session_id": "session"}
     ),
+    "GET events/events/{event_id}/roster/": Case("scanner", 200, ids={"event_id": "event"}),
+    "GET events/events/{event_id}/sessions/{session_id}/expected/": Case(
+        "organizer", 200, ids={"event_id": "required", "session_id": "closed"}
+    ),
     "GET federation/events/": Case("organizer", 200),
     "GET federation/events/{pk}/": Case("student", 200, ids={"pk": "shared"}),
     "GET federation/registrations/": Case("student", 200),

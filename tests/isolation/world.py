@@ -12,6 +12,7 @@ from shared_apps.common.clock import now
 from shared_apps.federation.models import Visit
 from shared_apps.federation.services.reconciliations import request_reconciliation
 from tenant_apps.attendance.models import Attendance
+from tenant_apps.attendance.services.closing import close_session
 from tenant_apps.events.models import Event, Session
 from tenant_apps.notifications.models import Notice
 from tenant_apps.notifications.services.notices import send_notices
@@ -99,6 +100,16 @@ def _places(site: Site, http: Http) -> dict[str, str]:
     }
 
 
+def _close(site: Site) -> tuple[Event, Session]:
+    """Close the session of a required event: everybody was absent."""
+    event = make_event(site, title=f"Required by {site.campus.code}", starts=-240)
+    with site.here():
+        Event.objects.filter(pk=event.pk).update(is_required=True)
+        session = Session.objects.get(event=event)
+        assert close_session(session_id=session.pk, at=now()) is not None
+    return event, session
+
+
 def _fill(site: Site, cast: Cast, http: Http) -> Things:
     event = make_event(site, title=f"Secret of {site.campus.code}")
     draft = make_event(site, status="draft", title=f"Draft of {site.campus.code}")
@@ -110,7 +121,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
         )
         assert answer.status_code == 201, answer.content
     with site.here():
-        attendance = Attendance.objects.get(user_id=site.student.id)
+        attendance = Attendance.objects.get(user_id=site.student.id, event=event)
         session = Session.objects.get(event=event)
         token = AccessToken.objects.filter(user_id=site.student.id).first()
         assert token is not None
@@ -118,6 +129,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             by=site.admin.user, at=now(), file_name="secret.csv", content=b"student_id\n2024-0003\n", mapping={},
             dry_run=False,
         )  # fmt: skip
+    required, closed = _close(site)
     comes = cast.snsu.student if site is cast.malimono else cast.snsu.friend
     granting = f"campus/campuses/{site.campus.id}/grants/"
     grant, used = (http.post(granting, {"reason": "help"}, by=cast.super_admin).json()["grant"] for _ in range(2))
@@ -139,6 +151,8 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             "user": str(site.student.id),
             "event": str(event.pk),
             "session": str(session.pk),
+            "required": str(required.pk),
+            "closed": str(closed.pk),
             "attendance": str(attendance.pk),
             "token": str(token.pk),
             "scanner": enrolment["scanner"]["id"],

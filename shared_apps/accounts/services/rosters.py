@@ -270,7 +270,9 @@ class _Chunk:
     def _write(self) -> None:
         User.objects.bulk_create([user for user, _ in self.new])
         Profile.objects.bulk_create([profile for _, profile in self.new])
-        User.objects.bulk_update(self.changed_users, _USER_FIELDS)
+        for user in self.changed_users:
+            user.updated_at = self.at  # rosters of doors ask what changed since
+        User.objects.bulk_update(self.changed_users, [*_USER_FIELDS, "updated_at"])
         revoke_passes(self.opened_or_closed, at=self.at)
         User.objects.bulk_update([person for person in self.opened_or_closed if person.is_active], ["pass_serial"])
         for profile in self.changed_profiles:

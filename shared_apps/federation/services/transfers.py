@@ -181,7 +181,7 @@ def _move_again(move: Transfer, *, at: datetime) -> bool:
             user = create_user(by=None, at=at, role=Role.STUDENT, profile=profile, person_id=move.person_id, **known)
         except NameTaken:
             return False
-    User.objects.filter(pk=user.pk).update(is_active=True, moved_to="", came_with=move.pk)
+    User.objects.filter(pk=user.pk).update(is_active=True, moved_to="", came_with=move.pk, updated_at=at)
     remember_revocations(home=move.destination)
     if move.state == TransferState.ACCEPTED:  # the message that closes it was given up with the restore
         add_message(kind=CLOSE_TASK, payload={"transfer_id": str(move.pk), "origin": move.origin}, at=at)

@@ -4,14 +4,37 @@ Visits are made by the statement that records presence (``attendance.services.re
 credit are stored together or not at all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
+
+from django.db import connection
 
 from shared_apps.common.ids import uuid7
 from shared_apps.federation.models import Visit, VisitChange
 from shared_apps.federation.rules import VisitStatus
 from tenants.context import current_campus
+
+_FOLLOW: Final = """
+    WITH old AS (
+        SELECT v.event_id, v.id, v.host, v.home, v.status AS from_status, d.status, d.first_in_at, d.last_out_at
+          FROM public.federation_visit v
+          JOIN unnest(%(attendances)s::uuid[], %(statuses)s::text[], %(ins)s::timestamptz[], %(outs)s::timestamptz[])
+               AS d(attendance_id, status, first_in_at, last_out_at) ON d.attendance_id = v.attendance_id
+         WHERE v.event_id = %(event_id)s AND v.host = %(host)s AND v.status <> 'void'
+           FOR NO KEY UPDATE OF v
+    ), changed AS (
+        UPDATE public.federation_visit v
+           SET status = old.status, first_in_at = old.first_in_at, last_out_at = old.last_out_at, updated_at = %(at)s
+          FROM old WHERE v.event_id = old.event_id AND v.id = old.id
+    )
+    INSERT INTO public.federation_visitchange (event_id, id, visit_id, host, home, from_status, to_status, reason,
+                                               changed_at)
+    SELECT event_id, gen_random_uuid(), id, host, home, from_status, status, %(reason)s, %(at)s
+      FROM old WHERE status <> from_status
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +79,36 @@ def correct_visit(*, visit: Visit, credit: Credit | None, reason: str, at: datet
         event_id=visit.event_id, id=uuid7(), visit_id=visit.id, host=visit.host, home=visit.home,
         from_status=visit.status, to_status=to_status, reason=reason, changed_at=at,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an attendance that counts says now."""
+
+    attendance_id: UUID
+    status: str
+    first_in_at: datetime
+    last_out_at: datetime | None
+
+
+def follow_attendances(*, event_id: UUID, standings: Sequence[Standing], reason: str, at: datetime) -> None:
+    """Make the visits that stand for these attendances of the caller's campus say the same: one statement.
+
+    A change of status is appended to the visit's history. Locks: the visits; the caller has locked the attendances.
+    """
+    if not standings:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FOLLOW,
+            {
+                "event_id": event_id,
+                "host": current_campus().code,
+                "attendances": [one.attendance_id for one in standings],
+                "statuses": [one.status for one in standings],
+                "ins": [one.first_in_at for one in standings],
+                "outs": [one.last_out_at for one in standings],
+                "reason": reason,
+                "at": at,
+            },
+        )

@@ -18,7 +18,9 @@ class AttendanceFilter(django_filters.FilterSet):
     session = django_filters.UUIDFilter(field_name="session_id")
     user = django_filters.UUIDFilter(field_name="user_id")
     status = django_filters.ChoiceFilter(choices=AttendanceStatus.choices)
-    ordering = django_filters.OrderingFilter(fields=(("first_in_at", "first_in_at"), ("status", "status")))
+    ordering = django_filters.OrderingFilter(
+        fields=(("created_at", "created_at"), ("first_in_at", "first_in_at"), ("status", "status"))
+    )
 
     class Meta:
         model = Attendance

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.attendance.api import scanners, views, walk_ins
+from tenant_apps.attendance.api import roster, scanners, views, walk_ins
 
 router = SimpleRouter(use_regex_path=False)
 router.register("attendance", views.AttendanceViewSet, basename="attendance")
@@ -11,6 +11,12 @@ router.register("scanners", scanners.ScannerViewSet, basename="scanner")
 
 urls = [
     path("events/<uuid:event_id>/walk-ins/", walk_ins.WalkInView.as_view(), name="walk-ins"),
+    path("events/<uuid:event_id>/roster/", roster.RosterView.as_view(), name="event-roster"),
+    path(
+        "events/<uuid:event_id>/sessions/<uuid:session_id>/expected/",
+        roster.ExpectedView.as_view(),
+        name="session-expected",
+    ),
     path("scanners/enrol/", scanners.EnrolView.as_view(), name="scanner-enrol"),
     path("scanners/contact/", scanners.ContactView.as_view(), name="scanner-contact"),
     path("scanners/manifest/", scanners.ManifestView.as_view(), name="scanner-manifest"),

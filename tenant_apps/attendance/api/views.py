@@ -62,11 +62,11 @@ class AttendanceViewSet(ViewSet):
     @extend_schema(responses=AttendanceSerializer(many=True))
     def list(self, request: Request) -> Response:
         """List attendance: students their own, organizers that of the events they run, campus admins all; with the
-        visits of the same people to other campuses.
+        visits of the same people to other campuses. Newest first: by when it was written.
         """
         here = Part(list_attendance(actor(request)), AttendanceFilter, AttendanceSerializer)
         away = Part(list_away_attendance(actor(request)), AwayFilter, AwayAttendanceSerializer)
-        return answer_merged_list(request, parts=[here, away], order_columns=("first_in_at", "status"))
+        return answer_merged_list(request, parts=[here, away], order_columns=("created_at", "first_in_at", "status"))
 
     @extend_schema(responses=AttendanceSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:

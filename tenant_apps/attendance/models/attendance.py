@@ -89,8 +89,9 @@ class Attendance(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["user", "first_in_at"], name="attendance_user"),
-            models.Index(fields=["event", "first_in_at"], name="attendance_event"),
+            # The order of lists: whoever was absent has no first coming.
+            models.Index(fields=["user", "created_at"], name="attendance_user_age"),
+            models.Index(fields=["event", "created_at"], name="attendance_event_age"),
         ]
 
     def __str__(self) -> str:

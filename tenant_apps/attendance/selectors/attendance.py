@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db.models import F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
@@ -11,17 +12,17 @@ from shared_apps.federation.rules import TranscriptEntry, VisitStatus
 from shared_apps.federation.selectors import list_away_visits
 from tenant_apps.attendance.errors import AttendanceNotFound
 from tenant_apps.attendance.models import Attendance, Scan, Visitor
-from tenant_apps.attendance.rules.scans import AttendanceStatus
+from tenant_apps.attendance.rules.scans import NOT_THERE
 from tenants.context import current_campus
 
 
 def list_attendance(user: User) -> QuerySet[Attendance]:
-    """Return the attendance that ``user`` may see, newest first.
+    """Return the attendance that ``user`` may see, newest first: by when it was written, as who was absent never came.
 
     Students see their own, organizers that of the events they run and their own, campus admins all.
     """
     rows = Attendance.objects.select_related("event", "session", "user", "visitor", "guest").order_by(
-        "-first_in_at", "-id"
+        "-created_at", "-id"
     )
     if user.role == Role.CAMPUS_ADMIN:
         return rows
@@ -51,14 +52,18 @@ def name_visits(visits: QuerySet[Visit]) -> QuerySet[Visit]:
 def list_presences(user: User) -> list[TranscriptEntry]:
     """Return everything that somebody of this campus was counted for, here and away: their part of a transcript."""
     me = current_campus().code
-    columns = ("status", "first_in_at", "last_out_at")
-    here = Attendance.objects.filter(user=user, first_in_at__isnull=False).exclude(status=AttendanceStatus.VOID)
+    columns = ("status", "last_out_at")
+    here = Attendance.objects.filter(user=user).exclude(status__in=NOT_THERE)
     away = list_away_visits().filter(person_id=user.person_id).exclude(status=VisitStatus.VOID)
     rows = [
-        *here.values(*columns, event_title=F("event__title"), session_name=F("session__name"), host=Value(me)),
-        *away.values(*columns, "event_title", "session_name", "host"),
-    ]
-    return [TranscriptEntry(home=me, **row) for row in rows]
+        # Where staff decided that somebody was there, the time of coming may not be known.
+        *here.values(
+            *columns, event_title=F("event__title"), session_name=F("session__name"), host=Value(me),
+            came_at=Coalesce("first_in_at", "session__starts_at"),
+        ),
+        *away.values(*columns, "event_title", "session_name", "host", came_at=F("first_in_at")),
+    ]  # fmt: skip
+    return [TranscriptEntry(home=me, first_in_at=row.pop("came_at"), **row) for row in rows]
 
 
 def get_attendance(*, user: User, attendance_id: UUID) -> Attendance:

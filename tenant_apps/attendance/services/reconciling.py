@@ -21,7 +21,7 @@ from shared_apps.federation.services.hosting import recount_seats
 from shared_apps.federation.services.reconciliations import Difference
 from shared_apps.federation.services.transfers import remember_transfers
 from tenant_apps.attendance.models import Attendance, Correction, Visitor
-from tenant_apps.attendance.rules.scans import AttendanceStatus, Method
+from tenant_apps.attendance.rules.scans import NOT_THERE, AttendanceStatus, Method
 from tenant_apps.events.models import Event
 from tenant_apps.events.services.following import ensure_session, follow_shared_event, refollow_common_event
 from tenants.context import campus_context, current_campus
@@ -38,7 +38,7 @@ _DIFFERENCES: Final = """
           JOIN events_event e ON e.id = a.event_id AND e.federated_event_id IS NOT NULL
           LEFT JOIN accounts_user u ON u.id = a.user_id
           LEFT JOIN attendance_visitor w ON w.id = a.visitor_id
-         WHERE a.status <> 'void' AND a.first_in_at IS NOT NULL AND a.guest_id IS NULL
+         WHERE a.status NOT IN ('void', 'absent', 'excused') AND a.guest_id IS NULL
          ORDER BY e.federated_event_id, person_id, a.first_in_at, a.id
     ), credited AS (
         SELECT v.event_id, v.person_id, v.id, v.attendance_id, v.status, a.status AS attendance_status,
@@ -111,7 +111,7 @@ def reconcile_host(*, at: datetime, repair: bool) -> list[Difference]:
     for event_id, person_id, attendance_id, visit_id, attendance_status, was_undone in rows:
         if visit_id is None:
             kind = DifferenceKind.STATUS if was_undone else DifferenceKind.UNCREDITED
-        elif attendance_status in {None, AttendanceStatus.VOID}:
+        elif attendance_status is None or attendance_status in NOT_THERE:
             kind = DifferenceKind.MISSING_ATTENDANCE
         else:
             kind = DifferenceKind.STATUS
@@ -184,15 +184,16 @@ def _attendances_of(event_id: UUID, person_id: UUID) -> list[Attendance]:
     rows = (
         Attendance.objects.select_for_update(no_key=True, of=("self",))
         .filter(event__federated_event_id=event_id)
-        .exclude(status=AttendanceStatus.VOID)
+        .exclude(status__in=NOT_THERE)
     )
     return [*rows.filter(user__person_id=person_id), *rows.filter(visitor__person_id=person_id)]
 
 
 def _follow_visit(attendance: Attendance, visit: Visit, *, at: datetime) -> None:
-    _set_status(attendance, AttendanceStatus(visit.status), at=at)
+    # The times first: whoever was absent has none, and whoever is present must have.
     attendance.first_in_at, attendance.last_out_at, attendance.updated_at = visit.first_in_at, visit.last_out_at, at
     attendance.save(update_fields=["first_in_at", "last_out_at", "updated_at"])
+    _set_status(attendance, AttendanceStatus(visit.status), at=at)
 
 
 def _set_status(attendance: Attendance, status: AttendanceStatus, *, at: datetime) -> None:
