@@ -178,6 +178,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"headers": {"campus": "public"}, "expires": 60.0},
     },
+    "seal-events": {
+        "task": "tenant_apps.attendance.tasks.seal_every_campus",
+        "schedule": 30.0,
+        "options": {"headers": {"campus": "public"}, "expires": 30.0},
+    },
+    "review-scans": {
+        "task": "tenant_apps.attendance.tasks.review_every_campus",
+        "schedule": 60.0,
+        "options": {"headers": {"campus": "public"}, "expires": 60.0},
+    },
+    "remind-of-requests": {
+        "task": "tenant_apps.attendance.tasks.remind_every_campus",
+        "schedule": 600.0,
+        "options": {"headers": {"campus": "public"}, "expires": 600.0},
+    },
     "tidy-every-site": {
         "task": "shared_apps.campuses.tasks.tidy_every_site",
         "schedule": 3600.0,

@@ -302,6 +302,36 @@ class VisitChange(models.Model):
         return f"{self.from_status} → {self.to_status}"
 
 
+class SealHead(models.Model):
+    """How far a campus has sealed one of its events, written in the transaction of the seal: a witness outside the
+    campus. A campus appends its own heads, each with a higher number than the last; it changes and deletes none.
+    """
+
+    privileges: ClassVar = ("SELECT",)
+    campus_privileges: ClassVar = {"SELECT": (), "INSERT": ()}
+    row_policies: ClassVar = (
+        RowPolicy("own_read", "SELECT", using=f"campus = {ME}"),
+        RowPolicy(
+            "own_append",
+            "INSERT",
+            check=f"campus = {ME} AND NOT EXISTS (SELECT 1 FROM public.federation_sealhead h "
+            "WHERE h.event_id = federation_sealhead.event_id AND h.campus = federation_sealhead.campus "
+            "AND h.number >= federation_sealhead.number)",
+        ),
+    )
+
+    pk = models.CompositePrimaryKey("event_id", "campus", "number")
+    # The campus's own event, which need not be shared.
+    event_id = models.UUIDField()
+    campus = models.CharField(max_length=CODE_LENGTH)
+    number = models.PositiveIntegerField()
+    digest = models.BinaryField(max_length=32)
+    sealed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"seal {self.number} of {self.event_id} at {self.campus}"
+
+
 class Reconciliation(models.Model):
     """One comparison of the ledger with the attendances of every host. The public site's own; no campus reads it."""
 

@@ -86,6 +86,16 @@ def take_slot(*, name: str, every: timedelta, at: datetime) -> bool:
         return cursor.rowcount == 1
 
 
+def find_last_turn(*, name: str) -> datetime | None:
+    """Return when the last turn of ``name`` was taken; None where none was, in the days that turns are kept.
+
+    Ask before ``take_slot``, in one transaction with what is done: then nothing between two turns is left out, whatever
+    was killed or away meanwhile.
+    """
+    last = Slot.objects.filter(name=name).order_by("-begins_at").first()
+    return last.taken_at if last else None
+
+
 def relay_due_messages(*, campuses: Iterable[CampusEntry], at: datetime, publish: Publish) -> int:
     """Carry every due message of those campuses and of the public site to the broker; return how many.
 

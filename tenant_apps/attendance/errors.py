@@ -87,3 +87,66 @@ class EnrolmentCodeInvalid(NotFound):
 class TooManyCodeTries(TooManyRequests):
     code = "too_many_tries"
     detail = "Too many wrong codes. Wait, then try again."
+
+
+class RequestNotFound(NotFound):
+    code = "not_found"
+
+
+class FlagNotFound(NotFound):
+    code = "not_found"
+
+
+class OwnRequest(Forbidden):
+    code = "own_request"
+    detail = "Nobody decides on their own request."
+
+
+class OwnRecord(Forbidden):
+    code = "own_record"
+    detail = "Nobody changes their own attendance: ask for a correction, and somebody else decides."
+
+
+class OwnFlag(Forbidden):
+    code = "own_flag"
+    detail = "Nobody closes what was found about themselves."
+
+
+class AlreadyDecided(Conflict):
+    code = "already_decided"
+    detail = "This was decided or withdrawn already."
+
+
+class RequestOpen(Conflict):
+    code = "request_open"
+    detail = "You have asked for this already, and it is not decided yet."
+
+
+class AskedTooLate(Unprocessable):
+    code = "asked_too_late"
+    detail = "The time to ask is over: 7 days after the session's end."
+
+
+class AskedTooEarly(Unprocessable):
+    code = "asked_too_early"
+    detail = "The session has not begun: there is nothing to correct yet."
+
+
+class NotHeld(Unprocessable):
+    code = "event_not_held"
+    detail = "The event is not published, or was cancelled."
+
+
+class SessionNeeded(Invalid):
+    code = "session_needed"
+    detail = "Presence is of one session: name it."
+
+
+class StatusUnchanged(Conflict):
+    code = "status_unchanged"
+    detail = "The attendance has this status already."
+
+
+class CountedElsewhere(Conflict):
+    code = "counted_elsewhere"
+    detail = "Another campus counts this person for this event."

@@ -1,10 +1,11 @@
 """What attendance does later."""
 
+import logging
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.db import transaction
 
 from shared_apps.common.clock import now
@@ -16,11 +17,16 @@ from shared_apps.outbox.services import CAMPUS_RESTS, claim_message, finish_mess
 from tenant_apps.attendance.selectors.attendance import list_presences
 from tenant_apps.attendance.services import closing
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
+from tenant_apps.attendance.services.requests import REMIND_EVERY, remind_of_overdue_requests
+from tenant_apps.attendance.services.reviews import REVIEW_EVERY, review_scans
+from tenant_apps.attendance.services.seals import SEAL_EVERY, seal_campus
 from tenant_apps.attendance.services.visitors import name_visitor
 from tenants.context import campus_context
 from tenants.errors import CampusNotReady, CampusSuspended, SiteNotFound
 from tenants.models import CampusState
 from tenants.registry import confirm_current_campus, find_campus, list_campuses
+
+logger = logging.getLogger("eas.tasks")
 
 CLOSE_EVERY: Final = timedelta(minutes=1)
 RECONCILE_EVERY: Final = timedelta(hours=6)
@@ -68,6 +74,54 @@ def reconcile_on_schedule() -> None:
     with transaction.atomic():
         if take_slot(name="reconcile", every=RECONCILE_EVERY, at=at):
             request_reconciliation(by=None, at=at, repairs=False)
+
+
+@shared_task
+def seal_every_campus() -> None:
+    """Send ``seal_events`` to every campus that is served, once a slot whatever the number of beats."""
+    _send_to_campuses(seal_events, name="seal-campuses", every=SEAL_EVERY)
+
+
+@shared_task
+def seal_events() -> None:
+    """Seal what is committed and in no seal. Sealing twice at once makes one seal."""
+    count = seal_campus(at=now())
+    logger.info("events_sealed", extra={"count": count})
+
+
+@shared_task
+def review_every_campus() -> None:
+    """Send ``review_campus`` to every campus that is served, once a slot whatever the number of beats."""
+    _send_to_campuses(review_campus, name="review-campuses", every=REVIEW_EVERY)
+
+
+@shared_task
+def review_campus() -> None:
+    """Look at what came since the last turn, and raise what is suspicious."""
+    count = review_scans(at=now())
+    logger.info("scans_reviewed", extra={"count": count})
+
+
+@shared_task
+def remind_every_campus() -> None:
+    """Send ``remind_campus`` to every campus that is served, once a slot whatever the number of beats."""
+    _send_to_campuses(remind_campus, name="remind-campuses", every=REMIND_EVERY)
+
+
+@shared_task
+def remind_campus() -> None:
+    """Tell those who decide of requests that are overdue."""
+    count = remind_of_overdue_requests(at=now())
+    logger.info("requests_reminded", extra={"count": count})
+
+
+def _send_to_campuses(task: Task, *, name: str, every: timedelta) -> None:
+    """Send ``task`` to every campus that is served, once a turn. What gets lost is done in the next."""
+    if not take_slot(name=name, every=every, at=now()):
+        return
+    for campus in list_campuses():
+        if campus.state == CampusState.READY:
+            task.apply_async(headers={"campus": campus.code}, expires=every.total_seconds())
 
 
 @shared_task

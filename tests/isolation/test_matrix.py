@@ -43,6 +43,13 @@ def session_body() -> dict[str, Any]:
     return {"starts_at": "2026-12-01T08:00:00", "ends_at": "2026-12-01T10:00:00"}
 
 
+def request_body(things: Things) -> dict[str, Any]:
+    return {
+        "kind": "correction", "event_id": things.ids["event"], "session_id": things.ids["session"], "status": "late",
+        "reason": "no power",
+    }  # fmt: skip
+
+
 CAMPUS_CASES: dict[str, Case] = {
     "POST auth/act/": Case("admin", 200, body=lambda things: {"grant": things.grant}, body_ids=("grant",)),
     "POST auth/login/": Case("student", 200, body=lambda _: {"username": "ana", "password": PASSWORD}),
@@ -189,6 +196,25 @@ CAMPUS_CASES: dict[str, Case] = {
     "POST events/attendance/{pk}/undo/": Case(
         "admin", 200, ids={"pk": "attendance"}, body=lambda _: {"reason": "mistake"}
     ),
+    "POST events/attendance/{pk}/correct/": Case(
+        "admin", 200, ids={"pk": "attendance"}, body=lambda _: {"status": "late", "reason": "mistake"}
+    ),
+    "GET events/attendance/{pk}/history/": Case("admin", 200, ids={"pk": "attendance"}),
+    "GET events/attendance-requests/": Case("student", 200),
+    "POST events/attendance-requests/": Case("student", 201, body=request_body, body_ids=("event_id", "session_id")),
+    "GET events/attendance-requests/to-decide/": Case("organizer", 200),
+    "GET events/attendance-requests/{pk}/": Case("admin", 200, ids={"pk": "request"}),
+    "POST events/attendance-requests/{pk}/withdraw/": Case("friend", 200, ids={"pk": "request"}),
+    "POST events/attendance-requests/{pk}/approve/": Case(
+        "organizer", 200, ids={"pk": "request"}, body=lambda _: {"reason": "seen"}
+    ),
+    "POST events/attendance-requests/{pk}/decline/": Case(
+        "admin", 200, ids={"pk": "request"}, body=lambda _: {"reason": "not seen"}
+    ),
+    "GET events/flags/": Case("organizer", 200),
+    "GET events/flags/{pk}/": Case("organizer", 200, ids={"pk": "flag"}),
+    "POST events/flags/{pk}/dismiss/": Case("admin", 200, ids={"pk": "flag"}, body=lambda _: {"note": "a sister"}),
+    "POST events/flags/{pk}/confirm/": Case("organizer", 200, ids={"pk": "flag"}, body=lambda _: {"note": "a card"}),
 }
 
 PUBLIC_CASES: dict[str, Case] = {

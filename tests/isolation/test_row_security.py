@@ -25,6 +25,7 @@ from shared_apps.federation.models import (
     FederatedRegistration,
     Invitation,
     Reconciliation,
+    SealHead,
     Visit,
     VisitChange,
 )
@@ -33,13 +34,14 @@ from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules.scans import Direction, Method
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import record_scan
+from tenant_apps.attendance.services.seals import seal_campus
 from tenant_apps.attendance.services.verdicts import ScanRequest
 from tenant_apps.events.services.editing import update_event
 from tenants.context import owner_context, public_context
 from tests.cast import Cast, Person, Site
 from tests.factories import make_shared_event, pass_of
 
-SHARED = (FederatedEvent, Invitation, FederatedRegistration, Visit, VisitChange)
+SHARED = (FederatedEvent, Invitation, FederatedRegistration, Visit, VisitChange, SealHead)
 TABLES = tuple(model._meta.db_table for model in SHARED)
 # Public tables of which a campus reads some columns, of every row: routing and passes need them, and they name nobody.
 REGISTRY = {"tenants_campus", "tenants_campuskey", "tenants_registryversion"}
@@ -72,6 +74,7 @@ def ledger(cast: Cast) -> Ledger:
         undone = Attendance.objects.get(visitor__isnull=True)
         undo_attendance(by=host.admin.user, at=now(), attendance_id=undone.pk, reason="Hidden reason")
         visit = Visit.objects.get(home="MALIMONO")
+        assert seal_campus(at=now()) == 1
         session = hidden.sessions.get()
     with cast.snsu.here():
         mine = Visit.objects.get(home="MALIMONO")
@@ -231,6 +234,10 @@ def test_a_home_campus_reads_its_own_side_only(ledger: Ledger) -> None:
     assert "Hidden reason" not in said
 
 
+HEAD = (
+    "INSERT INTO public.federation_sealhead (event_id, campus, number, digest, sealed_at) "
+    "VALUES ('{event}', '{campus}', {number}, '\\x00', now())"
+)
 VISIT = (
     "INSERT INTO public.federation_visit (event_id, id, person_id, host, home, attendance_id, session_id, event_title, "
     "session_name, status, first_in_at, created_at, updated_at) VALUES ('{event}', gen_random_uuid(), '{who}', "
@@ -281,6 +288,9 @@ OUTSIDER = [
     fill(INVITATION, event="{nobody}", campus="DELCARMEN", host="SNSU"),
     fill(EVENT, kind="hosted", host="DELCARMEN", participants="{}"),
     fill(EVENT, kind="university", host="", participants="{SNSU}"),
+    fill(HEAD, campus="DELCARMEN", number="9"),  # so that the host's next seal is refused
+    fill(HEAD, campus="DELCARMEN", number="1") + " ON CONFLICT DO NOTHING RETURNING campus",
+    "UPDATE public.federation_sealhead SET campus = 'SNSU'",
     "UPDATE public.federation_federatedevent SET host = 'SNSU' WHERE host = 'DELCARMEN'",
     "UPDATE public.federation_federatedevent SET host = 'DELCARMEN' WHERE id = '{own}'",
     "UPDATE public.federation_federatedevent SET kind = 'university', host = '', participants = '{SNSU}' "
@@ -354,6 +364,13 @@ def test_an_invited_campus_does_not_write_for_the_host(ledger: Ledger) -> None:
 
 # As Del Carmen, the host: what is told of its guests is not its to rewrite either.
 HOST = [
+    fill(HEAD, campus="DELCARMEN", number="1"),  # another past for its own seals
+    fill(HEAD, campus="DELCARMEN", number="0"),
+    fill(HEAD, campus="DELCARMEN", number="1")
+    + " ON CONFLICT (event_id, campus, number) DO UPDATE SET digest = EXCLUDED.digest",
+    fill(HEAD, campus="MALIMONO", number="1"),
+    "UPDATE public.federation_sealhead SET digest = '\\x00'",
+    "UPDATE public.federation_sealhead SET number = number - 1",
     fill(VISIT, event="{own}", who="{friend}", host="DELCARMEN", home="MALIMONO"),  # at SNSU's event
     fill(CHANGE, event="{own}", visit="{mine}", host="DELCARMEN", home="MALIMONO"),
     fill(PLACE, who="{nobody}", host="DELCARMEN", home="SNSU"),  # a place for whom it has not invited

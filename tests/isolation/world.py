@@ -11,8 +11,10 @@ from shared_apps.accounts.services.rosters import queue_import
 from shared_apps.common.clock import now
 from shared_apps.federation.models import Visit
 from shared_apps.federation.services.reconciliations import request_reconciliation
-from tenant_apps.attendance.models import Attendance
+from tenant_apps.attendance.models import Attendance, Flag, Scan
+from tenant_apps.attendance.rules.requests import RequestKind, WantedStatus
 from tenant_apps.attendance.services.closing import close_session
+from tenant_apps.attendance.services.requests import ask
 from tenant_apps.events.models import Event, Session
 from tenant_apps.notifications.models import Notice
 from tenant_apps.notifications.services.notices import send_notices
@@ -129,6 +131,15 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             by=site.admin.user, at=now(), file_name="secret.csv", content=b"student_id\n2024-0003\n", mapping={},
             dry_run=False,
         )  # fmt: skip
+        request = ask(
+            by=site.friend.user, at=now(), kind=RequestKind.EXCUSE, event_id=event.pk, session_id=session.pk,
+            wanted_status=WantedStatus.EXCUSED, category="medical", reason=f"Secret of {site.campus.code}", evidence="",
+        )  # fmt: skip
+        scan = Scan.objects.filter(event_id=event.pk, user_id=site.student.id).get()
+        flag = Flag.objects.create(
+            kind="two_doors", subject=str(attendance.pk), event=event, session=session, raised_at=now(),
+            person_id=site.student.user.person_id, evidence={"scans": [str(scan.pk)]},
+        )  # fmt: skip
     required, closed = _close(site)
     comes = cast.snsu.student if site is cast.malimono else cast.snsu.friend
     granting = f"campus/campuses/{site.campus.id}/grants/"
@@ -157,6 +168,8 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             "token": str(token.pk),
             "scanner": enrolment["scanner"]["id"],
             "import": str(roster.pk),
+            "request": str(request.pk),
+            "flag": str(flag.pk),
             "campus": str(site.campus.id),
         },
     )

@@ -6,12 +6,13 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from shared_apps.accounts.rules import display_name
-from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
+from shared_apps.common.api.serializers import IdField, InstantField, ReasonSerializer, StrictSerializer
 from shared_apps.common.text import PRINTABLE
 from shared_apps.federation.passes import LONGEST
 from tenant_apps.attendance.errors import PersonNotNamed
 from tenant_apps.attendance.models import Attendance, Scan
 from tenant_apps.attendance.rules.decisions import Rule
+from tenant_apps.attendance.rules.reviews import is_self_marked
 from tenant_apps.attendance.rules.scans import AttendanceStatus, Code, Direction, Door, Method, Outcome
 from tenant_apps.attendance.services.verdicts import ScanRequest
 
@@ -103,6 +104,39 @@ class ScanSerializer(serializers.ModelSerializer):
         )  # fmt: skip
 
 
+class CorrectSerializer(ReasonSerializer):
+    """What staff decide an attendance is; to make it void there is the undo."""
+
+    status = serializers.ChoiceField(
+        choices=[choice for choice in AttendanceStatus.choices if choice[0] != AttendanceStatus.VOID]
+    )
+
+
+class HistoryDetailsSerializer(serializers.Serializer):
+    """Of a scan the first six, of a correction the last two."""
+
+    effective_at = InstantField(required=False)
+    direction = serializers.ChoiceField(choices=Direction.choices, required=False)
+    method = serializers.ChoiceField(choices=Method.choices, required=False)
+    door = serializers.ChoiceField(choices=Door.choices, required=False)
+    outcome = serializers.ChoiceField(choices=Outcome.choices, required=False)
+    code = serializers.CharField(required=False)
+    from_status = serializers.ChoiceField(choices=AttendanceStatus.choices, required=False)
+    to_status = serializers.ChoiceField(choices=AttendanceStatus.choices, required=False)
+
+
+class HistoryEntrySerializer(serializers.Serializer):
+    """One scan or decision that made an attendance what it is."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=["scan", "correction"])
+    at = InstantField()
+    by = serializers.UUIDField(allow_null=True)
+    by_name = serializers.CharField(allow_null=True)
+    reason = serializers.CharField()
+    details = HistoryDetailsSerializer()
+
+
 class AttendanceSerializer(serializers.ModelSerializer):
     """What the scans of one person at one session amount to. Where it was and whose it is are both in every row."""
 
@@ -116,6 +150,9 @@ class AttendanceSerializer(serializers.ModelSerializer):
     campus = serializers.SerializerMethodField(help_text="Code of the campus where it was recorded: the host")
     home_campus = serializers.SerializerMethodField(help_text="Code of the person's own campus")
     cross_campus_attendance = serializers.SerializerMethodField(help_text="Whether the two differ")
+    marked_by_self = serializers.SerializerMethodField(
+        help_text="Recorded by the person's own account, otherwise than with the code of the venue"
+    )
     first_in_at = InstantField(allow_null=True, help_text="Null: nobody came")
     last_out_at = InstantField(allow_null=True)
     created_at = InstantField()
@@ -125,8 +162,8 @@ class AttendanceSerializer(serializers.ModelSerializer):
         model = Attendance
         fields = (
             "id", "event", "event_title", "session", "session_name", "user", "guest", "display_name", "student_id",
-            "status", "decided_status", "first_in_at", "last_out_at", "stayed", "method", "operator", "campus",
-            "home_campus", "cross_campus_attendance", "created_at", "updated_at",
+            "status", "decided_status", "first_in_at", "last_out_at", "stayed", "method", "operator", "marked_by_self",
+            "campus", "home_campus", "cross_campus_attendance", "created_at", "updated_at",
         )  # fmt: skip
 
     def get_student_id(self, attendance: Attendance) -> str | None:
@@ -140,6 +177,9 @@ class AttendanceSerializer(serializers.ModelSerializer):
 
     def get_cross_campus_attendance(self, attendance: Attendance) -> bool:
         return attendance.visitor is not None
+
+    def get_marked_by_self(self, attendance: Attendance) -> bool:
+        return is_self_marked(method=attendance.method, user_id=attendance.user_id, operator_id=attendance.operator_id)
 
 
 class AwayAttendanceSerializer(serializers.Serializer):
@@ -164,6 +204,7 @@ class AwayAttendanceSerializer(serializers.Serializer):
     campus = serializers.CharField(source="host")
     home_campus = serializers.CharField(source="home")
     cross_campus_attendance = serializers.SerializerMethodField()
+    marked_by_self = serializers.SerializerMethodField()
     created_at = InstantField()
     updated_at = InstantField()
 
@@ -187,6 +228,9 @@ class AwayAttendanceSerializer(serializers.Serializer):
 
     def get_cross_campus_attendance(self, visit: Any) -> bool:
         return True
+
+    def get_marked_by_self(self, visit: Any) -> bool:
+        return False
 
 
 class AnsweredScanSerializer(serializers.Serializer):

@@ -3,10 +3,12 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.attendance.api import roster, scanners, views, walk_ins
+from tenant_apps.attendance.api import requests, reviews, roster, scanners, views, walk_ins
 
 router = SimpleRouter(use_regex_path=False)
 router.register("attendance", views.AttendanceViewSet, basename="attendance")
+router.register("attendance-requests", requests.AttendanceRequestViewSet, basename="attendance-request")
+router.register("flags", reviews.FlagViewSet, basename="flag")
 router.register("scanners", scanners.ScannerViewSet, basename="scanner")
 
 urls = [

@@ -19,6 +19,8 @@ from tenant_apps.attendance.api.filters import AttendanceFilter, AwayFilter, Sca
 from tenant_apps.attendance.api.serializers import (
     AttendanceSerializer,
     AwayAttendanceSerializer,
+    CorrectSerializer,
+    HistoryEntrySerializer,
     MarkAttendanceSerializer,
     ScanAnswerSerializer,
     ScanRefusalSerializer,
@@ -27,13 +29,15 @@ from tenant_apps.attendance.api.serializers import (
 )
 from tenant_apps.attendance.errors import AttendanceNotFound, ProofRequired
 from tenant_apps.attendance.models import Attendance
+from tenant_apps.attendance.rules.scans import AttendanceStatus
 from tenant_apps.attendance.selectors.attendance import (
     get_attendance,
     list_attendance,
     list_away_attendance,
     list_scans,
 )
-from tenant_apps.attendance.services.corrections import undo_attendance
+from tenant_apps.attendance.selectors.history import list_history
+from tenant_apps.attendance.services.corrections import correct_attendance, undo_attendance
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.verdicts import measure_skew
 from tenant_apps.events.selectors.events import find_visible_event
@@ -51,6 +55,8 @@ class AttendanceViewSet(ViewSet):
         "retrieve": Can.READ_ATTENDANCE,
         "mark_attendance": Can.CALL_MARK_ATTENDANCE,
         "undo": Can.CORRECT_ATTENDANCE,
+        "correct": Can.CORRECT_ATTENDANCE,
+        "history": Can.READ_ATTENDANCE,
         "scans": Can.CORRECT_ATTENDANCE,
     }
 
@@ -118,6 +124,25 @@ class AttendanceViewSet(ViewSet):
             by=actor(request), at=now(), attendance_id=pk, reason=body.validated_data["reason"]
         )
         return Response(AttendanceSerializer(attendance, context={"request": request}).data)
+
+    @extend_schema(request=CorrectSerializer, responses=AttendanceSerializer)
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: UUID) -> Response:
+        """Decide what an attendance is, with a reason. The scans stay; the decision is appended to its history."""
+        body = CorrectSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        attendance = correct_attendance(
+            by=actor(request), at=now(), attendance_id=pk, status=AttendanceStatus(body.validated_data["status"]),
+            reason=body.validated_data["reason"],
+        )  # fmt: skip
+        return Response(AttendanceSerializer(attendance, context={"request": request}).data)
+
+    @extend_schema(responses=HistoryEntrySerializer(many=True))
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def history(self, request: Request, pk: UUID) -> Response:
+        """Read how an attendance came to be: its scans and decisions in order, who, when and why."""
+        entries = list_history(get_attendance(user=actor(request), attendance_id=pk))
+        return Response(HistoryEntrySerializer(entries, many=True, context={"request": request}).data)
 
     @extend_schema(responses=ScanSerializer(many=True), filters=True)
     @action(detail=False, filterset_class=ScanFilter, pagination_class=Cursor)

@@ -80,7 +80,9 @@ class WalkInView(View):
         body = WalkInWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         admitted = admit_walk_in(by=actor(request), at=now(), event_id=event_id, **body.validated_data)
-        error = {name: admitted.scan.body[name] for name in ("type", "errors") if name in admitted.scan.body}
+        error: dict[str, Any] = {
+            name: admitted.scan.body[name] for name in ("type", "errors") if name in admitted.scan.body
+        }
         answer = {
             **error,
             "registration": WalkInPlaceSerializer(admitted.registration).data,

@@ -122,6 +122,7 @@ class Correction(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(reason=""), name="attendance_correction_has_reason"),
         ]
+        indexes: ClassVar = [models.Index(fields=["decided_at"], name="attendance_correction_age")]
 
     def __str__(self) -> str:
         return f"{self.from_status} → {self.to_status}"

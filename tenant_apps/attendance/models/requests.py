@@ -49,6 +49,9 @@ class AttendanceRequest(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["state", "decide_by"], name="attendance_request_due"),
             models.Index(fields=["user", "requested_at"], name="attendance_request_user"),
+            models.Index(
+                fields=["decided_at"], name="attendance_request_decided", condition=Q(decided_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -62,6 +63,8 @@ class Scan(models.Model):
                 name="attendance_scan_sequence",
                 condition=Q(scanner_id__isnull=False),
             ),
+            # What came lately, at whatever event: a summary of each stretch of the table; recording hardly pays for it.
+            BrinIndex(fields=["received_at"], name="attendance_scan_received"),
             models.Index(
                 fields=["attendance_id"], name="attendance_scan_attendance", condition=Q(attendance_id__isnull=False)
             ),

@@ -11,7 +11,7 @@ from tenant_apps.events.models import Event
 
 class Seal(models.Model):
     """A digest over scans and decisions of one event that were committed and in no seal before, and over the seal
-    before this one.
+    before this one. ``rules.seals`` says over what exactly.
     """
 
     privileges: ClassVar = ("SELECT", "INSERT")
@@ -23,6 +23,9 @@ class Seal(models.Model):
     # The rows it covers, in the order of the digest.
     scan_ids = ArrayField(models.UUIDField(), default=list)
     correction_ids = ArrayField(models.UUIDField(), default=list)
+    request_ids = ArrayField(models.UUIDField(), default=list)
+    # The digests of those rows, 32 bytes each: they say which row was altered.
+    row_digests = models.BinaryField(default=b"")
     digest = models.BinaryField(max_length=32)
     sealed_at = models.DateTimeField()
 

@@ -10,17 +10,84 @@ from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
 from shared_apps.audit.services import record_action
 from shared_apps.federation.services.visits import Credit, correct_visit, lock_visit
-from tenant_apps.attendance.errors import AlreadyVoid, AttendanceNotFound, NotYourEvent
+from tenant_apps.attendance.errors import (
+    AlreadyVoid,
+    AttendanceNotFound,
+    CountedElsewhere,
+    NotYourEvent,
+    OwnRecord,
+    StatusUnchanged,
+)
 from tenant_apps.attendance.models import Attendance, Correction
 from tenant_apps.attendance.rules.scans import NOT_THERE, AttendanceStatus
+from tenant_apps.attendance.services.crediting import credit_attendance
 
 
 @transaction.atomic
 def undo_attendance(*, by: User, at: datetime, attendance_id: UUID, reason: str) -> Attendance:
     """Make an attendance void. Nothing is deleted: the scans stay, and a later scan may revive it.
 
-    Locks: the attendance, then the visit. Raises: AttendanceNotFound, NotYourEvent, AlreadyVoid.
+    Locks: the attendance, then the visit. Raises: AttendanceNotFound, NotYourEvent, OwnRecord, AlreadyVoid.
     """
+    attendance = _lock_attendance(attendance_id, by=by)
+    if attendance.status == AttendanceStatus.VOID:
+        raise AlreadyVoid
+    change_status(attendance, AttendanceStatus.VOID, by=by, at=at, reason=reason)
+    record_action(
+        at=at, by=by, action="attendance.undone", target_type="attendance", target_id=attendance.pk, reason=reason
+    )
+    return attendance
+
+
+@transaction.atomic
+def correct_attendance(
+    *, by: User, at: datetime, attendance_id: UUID, status: AttendanceStatus, reason: str
+) -> Attendance:
+    """Decide what an attendance is, whatever its scans say. ``status`` is not void: for that there is the undo.
+
+    Locks: the attendance, then the visit. Raises: AttendanceNotFound, NotYourEvent, OwnRecord, StatusUnchanged,
+    CountedElsewhere.
+    """
+    attendance = _lock_attendance(attendance_id, by=by)
+    if attendance.status == status:
+        raise StatusUnchanged
+    change_status(attendance, status, by=by, at=at, reason=reason)
+    record_action(
+        at=at, by=by, action="attendance.corrected", target_type="attendance", target_id=attendance.pk, reason=reason,
+        changes={"status": status.value},
+    )  # fmt: skip
+    return attendance
+
+
+def change_status(
+    attendance: Attendance, status: AttendanceStatus, *, by: User | None, at: datetime, reason: str
+) -> None:
+    """Append a decision about an attendance that the caller has locked, or just made, and let the ledger follow.
+
+    Somebody of whom no coming is known and who was there according to this came at the session's start.
+
+    Locks: the visit. Raises: CountedElsewhere.
+    """
+    Correction.objects.create(
+        attendance=attendance,
+        from_status=attendance.status,
+        to_status=status,
+        reason=reason,
+        decided_by_id=by.pk if by else None,
+        decided_at=at,
+    )
+    attendance.status = status
+    # What is void may revive by a scan: then the scans say again what it is.
+    attendance.decided_status = "" if status == AttendanceStatus.VOID else status
+    if status not in NOT_THERE and attendance.first_in_at is None:
+        attendance.first_in_at = attendance.session.starts_at
+    attendance.updated_at = at
+    attendance.save(update_fields=["status", "decided_status", "first_in_at", "updated_at"])
+    _follow_ledger(attendance, reason=reason, at=at)
+
+
+def _lock_attendance(attendance_id: UUID, *, by: User) -> Attendance:
+    """Return an attendance that ``by`` may change, locked."""
     rows = Attendance.objects.select_for_update(no_key=True, of=("self",)).select_related(
         "event", "session", "user", "visitor", "guest"
     )
@@ -30,23 +97,8 @@ def undo_attendance(*, by: User, at: datetime, attendance_id: UUID, reason: str)
     if by.role != Role.CAMPUS_ADMIN and attendance.event.organizer_id != by.pk:
         # An attendance of somebody else's event is not an organizer's to see.
         raise NotYourEvent if attendance.user_id == by.pk else AttendanceNotFound
-    if attendance.status == AttendanceStatus.VOID:
-        raise AlreadyVoid
-    Correction.objects.create(
-        attendance=attendance,
-        from_status=attendance.status,
-        to_status=AttendanceStatus.VOID,
-        reason=reason,
-        decided_by_id=by.pk,
-        decided_at=at,
-    )
-    attendance.status = AttendanceStatus.VOID
-    attendance.updated_at = at
-    attendance.save(update_fields=["status", "updated_at"])
-    _follow_ledger(attendance, reason=reason, at=at)
-    record_action(
-        at=at, by=by, action="attendance.undone", target_type="attendance", target_id=attendance.pk, reason=reason
-    )
+    if attendance.user_id == by.pk:
+        raise OwnRecord
     return attendance
 
 
@@ -59,6 +111,9 @@ def _follow_ledger(attendance: Attendance, *, reason: str, at: datetime) -> None
     person_id = person.person_id
     visit = lock_visit(event_id=event_id, person_id=person_id)
     if visit is None:
+        is_there = attendance.status not in NOT_THERE
+        if is_there and not credit_attendance(attendance_id=attendance.pk, at=at):
+            raise CountedElsewhere
         return
     left = (
         # Whoever has moved to this campus may have been a visitor before.

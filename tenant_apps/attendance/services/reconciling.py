@@ -22,6 +22,7 @@ from shared_apps.federation.services.reconciliations import Difference
 from shared_apps.federation.services.transfers import remember_transfers
 from tenant_apps.attendance.models import Attendance, Correction, Visitor
 from tenant_apps.attendance.rules.scans import NOT_THERE, AttendanceStatus, Method
+from tenant_apps.attendance.services.crediting import credit_attendance
 from tenant_apps.events.models import Event
 from tenant_apps.events.services.following import ensure_session, follow_shared_event, refollow_common_event
 from tenants.context import campus_context, current_campus
@@ -53,20 +54,6 @@ _DIFFERENCES: Final = """
       FROM present p FULL JOIN credited c ON c.event_id = p.event_id AND c.person_id = p.person_id
      WHERE p.id IS NULL OR c.id IS NULL OR NOT c.agrees
      ORDER BY 1, 2
-"""
-_CREDIT: Final = """
-    INSERT INTO public.federation_visit (event_id, id, person_id, host, home, attendance_id, session_id, event_title,
-                                         session_name, status, first_in_at, last_out_at, created_at, updated_at)
-    SELECT e.federated_event_id, gen_random_uuid(), coalesce(u.person_id, w.person_id), %(host)s,
-           coalesce(w.home, %(host)s), a.id, s.id, e.title, s.name, a.status, a.first_in_at, a.last_out_at, %(at)s,
-           %(at)s
-      FROM attendance_attendance a
-      JOIN events_event e ON e.id = a.event_id
-      JOIN events_session s ON s.id = a.session_id
-      LEFT JOIN accounts_user u ON u.id = a.user_id
-      LEFT JOIN attendance_visitor w ON w.id = a.visitor_id
-     WHERE a.id = %(attendance_id)s
-    ON CONFLICT (event_id, person_id) WHERE status <> 'void' DO NOTHING
 """
 
 
@@ -130,10 +117,8 @@ def reconcile_host(*, at: datetime, repair: bool) -> list[Difference]:
 @transaction.atomic
 def _credit(one: Difference, attendance_id: UUID, *, at: datetime) -> Difference:
     """Credit presence that the ledger lacks; where another campus counts the person, the presence becomes void."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CREDIT, {"host": one.host, "at": at, "attendance_id": attendance_id})
-        if cursor.rowcount == 1:
-            return replace(one, repaired=True)
+    if credit_attendance(attendance_id=attendance_id, at=at):
+        return replace(one, repaired=True)
     return replace(_undo_again(one, at=at), kind=DifferenceKind.COUNTED_ELSEWHERE)
 
 
