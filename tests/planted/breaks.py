@@ -32,6 +32,9 @@ ROWS = "tests/isolation/test_row_security.py"
 ACTING = "tests/shared_apps/campuses/test_acting.py"
 MARK = "tests/tenant_apps/attendance/test_mark_attendance.py"
 TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
+REQUESTS = "tests/tenant_apps/attendance/test_requests.py"
+REVIEWS = "tests/tenant_apps/attendance/test_reviews.py"
+SEALS = "tests/tenant_apps/attendance/test_seals.py"
 REVOCATION = "tests/shared_apps/federation/test_revocation.py"
 
 BREAKS = (
@@ -80,6 +83,181 @@ BREAKS = (
         '    privileges: ClassVar = ("SELECT", "INSERT", "UPDATE", "DELETE")\n\n    id = models.UUIDField('
         "primary_key=True, default=uuid7, editable=False)\n    # The client's own id",
         (LOGINS,),
+    ),
+    Break(
+        "staff decide on their own requests",
+        "tenant_apps/attendance/services/requests.py",
+        "    if get_request(user=by, request_id=request_id).user_id == by.pk:\n        raise OwnRequest\n",
+        "    get_request(user=by, request_id=request_id)\n",
+        (REQUESTS,),
+    ),
+    Break(
+        "staff correct their own attendance",
+        "tenant_apps/attendance/services/corrections.py",
+        "    if attendance.user_id == by.pk:\n        raise OwnRecord\n",
+        "",
+        (REQUESTS,),
+    ),
+    Break(
+        "a request is decided twice",
+        "tenant_apps/attendance/services/requests.py",
+        "    if request.state != RequestState.OPEN:\n        raise AlreadyDecided\n",
+        "",
+        (REQUESTS,),
+    ),
+    Break(
+        "two who decide at once both do",
+        "tenant_apps/attendance/services/requests.py",
+        "rows.select_for_update(no_key=True).filter(pk=request_id).first()",
+        "rows.filter(pk=request_id).first()",
+        (REQUESTS,),
+    ),
+    Break(
+        "a decision does not wait for who closes the session",
+        "tenant_apps/attendance/services/requests.py",
+        "rows = Session.objects.select_for_update(no_key=True).filter(event_id",
+        "rows = Session.objects.filter(event_id",
+        (REQUESTS,),
+    ),
+    Break(
+        "an excuse wipes out presence that was recorded",
+        "tenant_apps/attendance/services/requests.py",
+        "    if attendance.status in NOT_THERE - {AttendanceStatus.EXCUSED}:\n",
+        "    if attendance.status != AttendanceStatus.EXCUSED:\n",
+        (REQUESTS,),
+    ),
+    Break(
+        "presence that staff decide is not counted by the ledger",
+        "tenant_apps/attendance/services/corrections.py",
+        "        if is_there and not credit_attendance(attendance_id=attendance.pk, at=at):\n            raise CountedElsewhere\n",
+        "",
+        (REQUESTS,),
+    ),
+    Break(
+        "organizers read requests about events of others",
+        "tenant_apps/attendance/selectors/requests.py",
+        "return rows if user.role == Role.CAMPUS_ADMIN else rows.filter(event__organizer_id=user.pk)",
+        "return rows",
+        (REQUESTS,),
+    ),
+    Break(
+        "those who decide are told again and again",
+        "tenant_apps/attendance/services/requests.py",
+        "    since = find_last_turn(name=_REMINDER)\n",
+        "    since = None\n",
+        (REQUESTS,),
+    ),
+    Break(
+        "who is flagged closes the flag",
+        "tenant_apps/attendance/services/reviews.py",
+        "    if get_flag(user=by, flag_id=flag_id).person_id == by.person_id:\n        raise OwnFlag\n",
+        "",
+        (REVIEWS,),
+    ),
+    Break(
+        "organizers read flags of events of others",
+        "tenant_apps/attendance/selectors/reviews.py",
+        "    return rows if user.role == Role.CAMPUS_ADMIN else rows.filter(event__organizer_id=user.pk)",
+        "    return rows",
+        (REVIEWS,),
+    ),
+    Break(
+        "what somebody has decided about a flag is opened again",
+        "tenant_apps/attendance/services/reviews.py",
+        "     WHERE attendance_flag.reviewed_by_id IS NULL\n       AND (",
+        "     WHERE (",
+        (REVIEWS,),
+    ),
+    Break(
+        "two devices that did not know of each other are not noticed",
+        "tenant_apps/attendance/rules/reviews.py",
+        "if first.device != second.device and second.at < first.received_at",
+        "if False",
+        (REVIEWS,),
+    ),
+    Break(
+        "missing numbers stay open when they have arrived",
+        "tenant_apps/attendance/services/reviews.py",
+        "    if scanners:\n        closed",
+        "    if False:\n        closed",
+        (REVIEWS,),
+    ),
+    Break(
+        "a review that was away leaves out what came meanwhile",
+        "tenant_apps/attendance/services/reviews.py",
+        "since=(last or at - _AT_FIRST) - _OVERLAP",
+        "since=at - REVIEW_EVERY - _OVERLAP",
+        (REVIEWS,),
+    ),
+    Break(
+        "a scan's answer is not sealed",
+        "tenant_apps/attendance/rules/seals.py",
+        '"time_corrected", "skew", "answer",\n',
+        '"time_corrected", "skew",\n',
+        (SEALS,),
+    ),
+    Break(
+        "a scan that is gone is not missed",
+        "tenant_apps/attendance/selectors/seals.py",
+        '        if row not in actual:\n            return Alteration("missing", number, *row)\n',
+        "        if row not in actual:\n            continue\n",
+        (SEALS,),
+    ),
+    Break(
+        "a scan that was put there with an old time is one that waits",
+        "tenant_apps/attendance/selectors/seals.py",
+        "            if is_late(known_at, last_sealed_at=last_sealed_at):\n",
+        "            if False:\n",
+        (SEALS,),
+    ),
+    Break(
+        "seals are not compared with what the public schema remembers",
+        "tenant_apps/attendance/selectors/seals.py",
+        "    if heads[number] != digest:\n",
+        "    if False:\n",
+        (SEALS,),
+    ),
+    Break(
+        "a backup older than the head is not told",
+        "tenant_apps/attendance/selectors/seals.py",
+        "    if newest > previous.number:\n",
+        "    if False:\n",
+        (SEALS,),
+    ),
+    Break(
+        "what commits late is never sealed",
+        "tenant_apps/attendance/selectors/seals.py",
+        "    since = last_sealed_at - LATEST if last_sealed_at else None\n",
+        "    since = last_sealed_at\n",
+        (SEALS,),
+    ),
+    Break(
+        "a seal is not tied to the one before",
+        "tenant_apps/attendance/services/seals.py",
+        "previous=previous, rows=sealed)",
+        "previous=bytes(32), rows=sealed)",
+        (SEALS,),
+    ),
+    Break(
+        "a seal is not remembered in the public schema",
+        "tenant_apps/attendance/services/seals.py",
+        "        cursor.execute(_HEAD, values)\n",
+        "",
+        (SEALS,),
+    ),
+    Break(
+        "a campus lowers the head of its seals",
+        "shared_apps/federation/models.py",
+        '            check=f"campus = {ME} AND NOT EXISTS (SELECT 1 FROM public.federation_sealhead h "\n            "WHERE h.event_id = federation_sealhead.event_id AND h.campus = federation_sealhead.campus "\n            "AND h.number >= federation_sealhead.number)",\n',
+        '            check=f"campus = {ME}",\n',
+        (SEALS, ROWS),
+    ),
+    Break(
+        "a campus writes the heads of another",
+        "shared_apps/federation/models.py",
+        'check=f"campus = {ME} AND NOT EXISTS (SELECT 1 FROM public.federation_sealhead h "',
+        "check=f\"{ME} <> '' AND NOT EXISTS (SELECT 1 FROM public.federation_sealhead h \"",
+        (SEALS, ROWS),
     ),
     Break(
         "the database stays open to everybody",

@@ -169,12 +169,18 @@ def find_too_far(since: datetime) -> list[Finding]:
             UNION SELECT v.person_id FROM public.federation_visit v
              WHERE v.home = %(me)s AND v.host <> %(me)s AND v.first_in_at >= %(day)s AND v.created_at >= %(since)s
         )
-        SELECT p.person_id, a.id, %(me)s, a.event_id, e.venue, e.latitude, e.longitude, a.first_in_at, a.last_out_at,
+        SELECT u.person_id, a.id, %(me)s, a.event_id, e.venue, e.latitude, e.longitude, a.first_in_at, a.last_out_at,
                a.session_id
-          FROM concerned p
-          LEFT JOIN accounts_user u ON u.person_id = p.person_id
-          LEFT JOIN attendance_visitor w ON w.person_id = p.person_id
-          JOIN attendance_attendance a ON a.user_id = u.id OR a.visitor_id = w.id
+          FROM concerned p JOIN accounts_user u ON u.person_id = p.person_id
+          JOIN attendance_attendance a ON a.user_id = u.id
+          JOIN events_event e ON e.id = a.event_id
+         WHERE a.first_in_at >= %(day)s AND a.first_scan_id IS NOT NULL
+           AND a.status NOT IN ('void', 'absent', 'excused')
+        UNION ALL
+        SELECT w.person_id, a.id, %(me)s, a.event_id, e.venue, e.latitude, e.longitude, a.first_in_at, a.last_out_at,
+               a.session_id
+          FROM concerned p JOIN attendance_visitor w ON w.person_id = p.person_id
+          JOIN attendance_attendance a ON a.visitor_id = w.id
           JOIN events_event e ON e.id = a.event_id
          WHERE a.first_in_at >= %(day)s AND a.first_scan_id IS NOT NULL
            AND a.status NOT IN ('void', 'absent', 'excused')

@@ -32,6 +32,7 @@ from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.seals import seal_campus, seal_event
 from tenant_apps.attendance.services.verdicts import ScanRequest
+from tenant_apps.attendance.tasks import seal_events
 from tenant_apps.events.models import Event
 from tenants.context import owner_context
 from tests.cast import Cast, Person, Site
@@ -450,6 +451,16 @@ def test_a_large_event_is_sealed_in_parts_all_or_nothing(cast: Cast, monkeypatch
         assert seal_event(event_id=event.pk, at=now()) == 3
         assert [len(row.scan_ids) for row in Seal.objects.order_by("number")] == [2, 2, 1]
     assert verify()[0]
+
+
+def test_the_task_seals_the_campus_in_which_it_stands(cast: Cast) -> None:
+    for site in (cast.malimono, cast.delcarmen):
+        scan(site, make_event(site), site.student)
+    with cast.malimono.here():
+        seal_events.run()
+        assert Seal.objects.count() == 1
+    with cast.delcarmen.here():
+        assert Seal.objects.count() == 0
 
 
 def test_drafts_are_not_sealed_so_that_they_can_be_deleted(cast: Cast, http: Any) -> None:
