@@ -98,6 +98,11 @@ class Code(models.TextChoices):
     NOT_REGISTERED = "not_registered", "This person has no place at this event."
     PLACE_WAITING = "place_waiting", "This person is on the waiting list."
     PLACE_NOT_APPROVED = "place_not_approved", "This person's place has been asked for and is not approved yet."
+    VENUE_CODE_OFF = "venue_code_off", "This event takes no venue code."
+    CODE_WRONG = "code_wrong", "This is not the code of the venue."
+    CODE_EXPIRED = "code_expired", "This code has changed since: enter the one that is shown now."
+    DEVICE_USED = "device_used", "Somebody else has entered the code of this session with this device."
+    DEVICE_CHANGED = "device_changed", "You have entered the code of this session with another device: go to the desk."
 
 
 STATUS_OF_CODE: Final[dict[str, int]] = {

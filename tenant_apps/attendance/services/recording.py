@@ -67,7 +67,8 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
                 confirm_scanner(facts.scanner, at)
                 if facts.prior is not None:
                     return replay(facts.prior, fingerprint)
-                event = event_of_operator(facts.event, scan.event_id, by, facts.scanner)
+                is_own = scan.method == Method.VENUE_CODE
+                event = event_of_operator(facts.event, scan.event_id, by, facts.scanner, is_own=is_own)
                 person_id = person_in_federation(facts, value, home)
                 # Once may be another door of this campus, which the next look sees; twice is another campus.
                 verdict = judge(
@@ -184,7 +185,7 @@ def read_claim(scan: ScanRequest) -> tuple[Claim, str | UUID | bytes | None, Cam
         digest = hashlib.sha256(scan.value.encode()).digest()
         return Claim(is_proof=True, unknown=Code.UNKNOWN_PASS), digest, None
     if scan.method != Method.PASS:
-        return Claim(), scan.value, None
+        return Claim(refusal=scan.refusal), scan.value, None
     try:
         content = read_pass(scan.value)
     except NotAPass:
@@ -210,9 +211,11 @@ def confirm_scanner(scanner: ScannerFacts | None, at: datetime) -> None:
         raise ScannerNotValid
 
 
-def event_of_operator(event: EventFacts | None, event_id: UUID, by: User, scanner: ScannerFacts | None) -> EventFacts:
+def event_of_operator(
+    event: EventFacts | None, event_id: UUID, by: User, scanner: ScannerFacts | None, *, is_own: bool = False
+) -> EventFacts:
     """Return the event if ``by`` records at it: organizers at those they run, enrolled devices at those they are
-    enrolled for, other scanners at any that was published.
+    enrolled for, other scanners at any that was published, and everybody their own presence (``is_own``).
 
     Raises: EventNotFound, NotYourEvent.
     """
@@ -221,7 +224,7 @@ def event_of_operator(event: EventFacts | None, event_id: UUID, by: User, scanne
     runs_it = by.role == Role.CAMPUS_ADMIN or event.organizer_id == by.pk
     if event.status == "draft" and not runs_it:
         raise EventNotFound
-    if by.role == Role.ORGANIZER and not runs_it:
+    if by.role == Role.ORGANIZER and not runs_it and not is_own:
         raise NotYourEvent
     return event
 

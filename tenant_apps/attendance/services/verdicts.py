@@ -16,7 +16,7 @@ from shared_apps.outbox.services import add_message
 from tenant_apps.attendance.rules.decisions import Decision, Existing
 from tenant_apps.attendance.rules.presence import Mark, Policy, Presence, evaluate
 from tenant_apps.attendance.rules.scanners import ScannerKind
-from tenant_apps.attendance.rules.scans import Direction, Door, Method, Outcome
+from tenant_apps.attendance.rules.scans import Code, Direction, Door, Method, Outcome
 from tenant_apps.attendance.selectors.scans import EventFacts, ScanFacts
 from tenant_apps.attendance.services.statements import (
     CHANGE,
@@ -62,6 +62,8 @@ class ScanRequest:
     scanner_id: UUID | None = None
     sequence: int | None = None
     skew: int | None = None
+    # What the door found out already: the scan is stored as refused by it, once the event is known to take scans.
+    refusal: Code | None = None
 
     def fingerprint(self, operator_id: UUID) -> bytes:
         """Return a digest of everything that was asked: a retry has the same one, another request another."""
