@@ -150,3 +150,28 @@ class StatusUnchanged(Conflict):
 class CountedElsewhere(Conflict):
     code = "counted_elsewhere"
     detail = "Another campus counts this person for this event."
+
+
+class VenueCodeOff(Conflict):
+    code = "venue_code_off"
+    detail = "This event takes no venue code."
+
+
+class SessionNotOpen(Conflict):
+    code = "session_not_open"
+    detail = "The session is not open: it shows no code now."
+
+
+class VenueCodeWrong(Unprocessable):
+    code = "code_wrong"
+    detail = "This is not the code of the venue."
+
+
+class VenueCodeAmbiguous(Unprocessable):
+    code = "session_required"
+    detail = "Two sessions show these digits now: say which."
+
+
+class DisplayKeyInvalid(Forbidden):
+    code = "display_key_invalid"
+    detail = "This link does not show the code any more: make another."

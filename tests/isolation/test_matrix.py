@@ -192,6 +192,28 @@ CAMPUS_CASES: dict[str, Case] = {
         "organizer", 200, ids={"pk": "scanner"}, body=lambda _: {"reason": "lost"}
     ),
     "POST events/scanners/{pk}/renew-code/": Case("organizer", 200, ids={"pk": "scanner"}),
+    "GET events/events/{event_id}/sessions/{session_id}/venue-code/": Case(
+        "organizer", 200, ids={"event_id": "event", "session_id": "session"}
+    ),
+    "GET events/events/{event_id}/sessions/{session_id}/venue-code.svg": Case(
+        "organizer", 200, ids={"event_id": "event", "session_id": "session"}
+    ),
+    "POST events/events/{event_id}/sessions/{session_id}/venue-code/display/": Case(
+        "organizer", 201, ids={"event_id": "event", "session_id": "session"}
+    ),
+    # Without the key of a display link.
+    "GET events/events/{event_id}/sessions/{session_id}/venue-code/display/": Case(
+        "student", 403, ids={"event_id": "event", "session_id": "session"}
+    ),
+    "GET events/events/{event_id}/sessions/{session_id}/venue-code/page/": Case(
+        "student", 200, ids={"event_id": "event", "session_id": "session"}
+    ),
+    "POST events/attendance/venue-code/": Case(
+        "student",
+        422,
+        body=lambda things: {"session_id": things.ids["session"], "digits": "000000", "device": "A" * 22},
+        body_ids=("session_id",),
+    ),
     "GET events/attendance/scans/": Case("admin", 200),
     "POST events/attendance/{pk}/undo/": Case(
         "admin", 200, ids={"pk": "attendance"}, body=lambda _: {"reason": "mistake"}

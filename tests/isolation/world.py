@@ -114,6 +114,8 @@ def _close(site: Site) -> tuple[Event, Session]:
 
 def _fill(site: Site, cast: Cast, http: Http) -> Things:
     event = make_event(site, title=f"Secret of {site.campus.code}")
+    with site.here():
+        Event.objects.filter(pk=event.pk).update(takes_venue_code=True)
     draft = make_event(site, status="draft", title=f"Draft of {site.campus.code}")
     for student in (site.student, site.friend):
         answer = http.post(

@@ -3,13 +3,15 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.attendance.api import requests, reviews, roster, scanners, views, walk_ins
+from tenant_apps.attendance.api import requests, reviews, roster, scanners, venue_codes, views, walk_ins
 
 router = SimpleRouter(use_regex_path=False)
 router.register("attendance", views.AttendanceViewSet, basename="attendance")
 router.register("attendance-requests", requests.AttendanceRequestViewSet, basename="attendance-request")
 router.register("flags", reviews.FlagViewSet, basename="flag")
 router.register("scanners", scanners.ScannerViewSet, basename="scanner")
+
+_SESSION = "events/<uuid:event_id>/sessions/<uuid:session_id>"
 
 urls = [
     path("events/<uuid:event_id>/walk-ins/", walk_ins.WalkInView.as_view(), name="walk-ins"),
@@ -22,5 +24,10 @@ urls = [
     path("scanners/enrol/", scanners.EnrolView.as_view(), name="scanner-enrol"),
     path("scanners/contact/", scanners.ContactView.as_view(), name="scanner-contact"),
     path("scanners/manifest/", scanners.ManifestView.as_view(), name="scanner-manifest"),
+    path("attendance/venue-code/", venue_codes.EnterVenueCodeView.as_view(), name="enter-venue-code"),
+    path(f"{_SESSION}/venue-code/", venue_codes.VenueCodeView.as_view(), name="venue-code"),
+    path(f"{_SESSION}/venue-code.svg", venue_codes.VenueCodeSVGView.as_view(), name="venue-code-svg"),
+    path(f"{_SESSION}/venue-code/display/", venue_codes.VenueDisplayView.as_view(), name="venue-display"),
+    path(f"{_SESSION}/venue-code/page/", venue_codes.VenuePageView.as_view(), name="venue-page"),
     *router.urls,
 ]
