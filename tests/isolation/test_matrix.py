@@ -69,6 +69,7 @@ CAMPUS_CASES: dict[str, Case] = {
     "PATCH accounts/users/{pk}/": Case("admin", 200, ids={"pk": "user"}, body=lambda _: {"first_name": "Anna"}),
     "POST accounts/users/{pk}/replace-pass/": Case("admin", 200, ids={"pk": "user"}),
     "GET accounts/users/me/pass/": Case("student", 200),
+    "GET accounts/users/me/pass/rotating/": Case("student", 200),
     "GET accounts/profiles/": Case("admin", 200),
     "GET accounts/profiles/{pk}/": Case("admin", 200, ids={"pk": "user"}),
     "PATCH accounts/profiles/{pk}/": Case("admin", 200, ids={"pk": "user"}, body=lambda _: {"phone": "0917"}),

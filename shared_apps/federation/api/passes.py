@@ -1,5 +1,6 @@
-"""``accounts/users/me/pass/``: one's own pass, as JSON, PNG or SVG."""
+"""``accounts/users/me/pass/``: one's own pass, as JSON, PNG or SVG, and ``…/rotating/`` for the phone that shows it."""
 
+import base64
 import io
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from shared_apps.accounts.api.base import View, actor
 from shared_apps.accounts.roles import Can
 from shared_apps.common.api.serializers import InstantField
 from shared_apps.common.clock import now
+from shared_apps.federation.passes import STEP_SECONDS, rotate, step_of
 from shared_apps.federation.services.issuing import issue_pass
 from tenants.context import current_campus
 
@@ -84,3 +86,37 @@ class OwnPassView(View):
             "display_name": user.display_name,
         }
         return Response(PassSerializer(answer, context={"request": request}).data)
+
+
+class RotatingPassSerializer(serializers.Serializer):
+    """What the app makes the rotating pass with, by its own clock and without a network."""
+
+    stem = serializers.CharField(help_text="EAS2.<payload>.<signature>: what every text begins with")
+    secret = serializers.CharField(help_text="32 bytes, base64url; keep it in the phone's key store")
+    step_seconds = serializers.IntegerField()
+    server_time = InstantField(help_text="To know how far the phone's clock is off: 20 seconds are tolerated")
+    text = serializers.CharField(help_text="The text of this moment, to compare one's own with")
+    expires_at = InstantField()
+    serial = serializers.IntegerField(help_text="Grows when the pass is replaced; the secret changes with it")
+
+
+class RotatingPassView(View):
+    """What one's own phone makes the rotating pass with."""
+
+    permissions: ClassVar = {"get": Can.CARRY_PASS}
+
+    @extend_schema(responses=RotatingPassSerializer)
+    def get(self, request: Request) -> Response:
+        """Read the secret of one's own pass. ``text = stem + "." + step + "." + mac``: see the page on passes."""
+        at = now()
+        issued = issue_pass(user=actor(request), at=at)
+        answer = {
+            "stem": issued.stem,
+            "secret": base64.urlsafe_b64encode(issued.secret).rstrip(b"=").decode(),
+            "step_seconds": STEP_SECONDS,
+            "server_time": at,
+            "text": rotate(issued.stem, secret=issued.secret, step=step_of(at)),
+            "expires_at": issued.expires_at,
+            "serial": issued.serial,
+        }
+        return Response(RotatingPassSerializer(answer, context={"request": request}).data)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from shared_apps.accounts.models import User
-from shared_apps.federation.passes import Pass, sign_pass
+from shared_apps.federation.passes import Pass, rotating_secret, rotating_stem, sign_pass
 from tenants.context import current_campus
 
 CURRENT_KEY_ID = 1
@@ -19,6 +19,9 @@ class IssuedPass:
     text: str
     expires_at: datetime
     serial: int
+    # For the rotating one: what its texts begin with, and what their end is computed with.
+    stem: str
+    secret: bytes
 
 
 def issue_pass(*, user: User, at: datetime) -> IssuedPass:
@@ -36,4 +39,11 @@ def issue_pass(*, user: User, at: datetime) -> IssuedPass:
         serial=user.pass_serial,
         expires_at=expires_at,
     )
-    return IssuedPass(text=sign_pass(content), expires_at=expires_at, serial=user.pass_serial)
+    text = sign_pass(content)
+    return IssuedPass(
+        text=text,
+        expires_at=expires_at,
+        serial=user.pass_serial,
+        stem=rotating_stem(text),
+        secret=rotating_secret(content),
+    )
