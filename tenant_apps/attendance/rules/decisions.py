@@ -29,6 +29,7 @@ class Rule(models.TextChoices):
 
     EVENT_OPEN = "event_open", "The event is published, and neither cancelled nor completed"
     PROOF_GENUINE = "proof_genuine", "What was shown is a pass, and its signature is genuine"
+    PASS_OF_MOMENT = "pass_of_moment", "The pass was made for this moment, where it rotates or the event demands it"
     PERSON_KNOWN = "person_known", "Somebody is known by what was shown"
     PASS_UNEXPIRED = "pass_unexpired", "The pass has not expired"
     HOME_OPEN = "home_open", "The campus of the pass is not closed for good"
@@ -129,6 +130,8 @@ class Claim:
     serial: int | None = None
     expires_at: datetime | None = None
     is_proof: bool = False
+    # Of a rotating pass: whether it was of the scan's moment. None: it is no rotating pass.
+    is_of_moment: bool | None = None
     unknown: Code = Code.UNKNOWN_PERSON
 
 
@@ -170,6 +173,7 @@ class Asked:
     at: datetime
     admission: Admission | None = None
     registration: str = RegistrationMode.NONE
+    needs_rotating_pass: bool = False
     place: str | None = None
     policies: Mapping[UUID, Policy] = field(default_factory=dict)
 
@@ -195,12 +199,25 @@ def decide(asked: Asked) -> Decision:
     return Decision(Code.RECORDED, window, found, tuple(looked))
 
 
+def refuse_moment(claim: Claim, *, needs_rotating: bool) -> Code | None:
+    """Return why a pass is refused for the moment it was made: a picture of a rotating one, or one that does not rotate
+    where one must. What was not shown as a pass has no moment.
+    """
+    if claim.serial is None or claim.is_of_moment:
+        return None
+    if claim.is_of_moment is None:
+        return Code.ROTATING_PASS_REQUIRED if needs_rotating else None
+    return Code.PASS_CODE_EXPIRED
+
+
 def _before_session(asked: Asked) -> Iterator[tuple[Rule, Code | None]]:
     """Yield what is looked at whatever the session, and why it refuses."""
     claim, person, admission = asked.claim, asked.person, asked.admission
     yield Rule.EVENT_OPEN, refuse_event(asked.event_status)
     if claim.is_proof or claim.refusal:
         yield Rule.PROOF_GENUINE, claim.refusal
+    if claim.serial is not None and (asked.needs_rotating_pass or claim.is_of_moment is not None):
+        yield Rule.PASS_OF_MOMENT, refuse_moment(claim, needs_rotating=asked.needs_rotating_pass)
     if admission is None:
         yield Rule.PERSON_KNOWN, None if person else claim.unknown
     if claim.expires_at is not None:

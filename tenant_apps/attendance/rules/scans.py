@@ -87,6 +87,8 @@ class Code(models.TextChoices):
     UNKNOWN_PERSON = "unknown_person", "Nobody of this campus is known by that."
     PASS_FORGED = "pass_forged", "The signature of this pass is not genuine."
     PASS_EXPIRED = "pass_expired", "This pass has expired."
+    ROTATING_PASS_REQUIRED = "rotating_pass_required", "This event takes the rotating pass on the phone only."
+    PASS_CODE_EXPIRED = "pass_code_expired", "This is a picture of a pass, or the phone's clock is wrong."
     PASS_REVOKED = "pass_revoked", "This pass was replaced by a newer one."
     CAMPUS_NOT_INVITED = "campus_not_invited", "This pass is of a campus that is not invited."
     HOME_ARCHIVED = "home_archived", "This pass is of a campus that is closed for good."

@@ -35,6 +35,7 @@ class EventFacts:
     windows: tuple[Window, ...]
     federated_event_id: UUID | None
     registration: str = RegistrationMode.NONE
+    needs_rotating_pass: bool = False
     policies: Mapping[UUID, Policy] = field(default_factory=dict)
     closed: frozenset[UUID] = frozenset()
 
@@ -135,7 +136,7 @@ EXISTING: Final = """
                                            WHERE c.attendance_id = a.id AND c.to_status = 'void'), '-infinity')))
 """
 _FACTS: Final = """
-    SELECT e.status, e.title, e.organizer_id, e.federated_event_id, e.registration, {sessions},
+    SELECT e.status, e.title, e.organizer_id, e.federated_event_id, e.registration, e.needs_rotating_pass, {sessions},
            u.id, u.person_id, u.first_name, u.last_name, u.username, u.student_id, u.is_active, u.pass_serial,
            g.id, g.name,
            (SELECT r.state FROM events_registration r
@@ -226,8 +227,8 @@ def read_visitor(
 
 def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
     """Return what every scan needs of the row, and the columns that only visitors have."""
-    event_columns, person_columns, (guest_id, guest_name, place, existing) = row[:6], row[6:14], row[14:18]
-    (fingerprint, code, answer), scanner_columns, rest = row[18:21], row[21:26], row[26:]
+    event_columns, person_columns, (guest_id, guest_name, place, existing) = row[:7], row[7:15], row[15:19]
+    (fingerprint, code, answer), scanner_columns, rest = row[19:22], row[22:27], row[27:]
     person = prior = None
     if person_columns[0] is not None:
         person = read_person(person_columns, place)
@@ -246,8 +247,8 @@ def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
 
 
 def read_event(columns: Sequence[Any]) -> EventFacts:
-    """Return the event of (status, title, organizer, federated event, registration, ``SESSIONS``)."""
-    status, title, organizer_id, federated_event_id, registration, sessions = columns
+    """Return the event of (status, title, organizer, federated event, registration, rotating, ``SESSIONS``)."""
+    status, title, organizer_id, federated_event_id, registration, needs_rotating_pass, sessions = columns
     rows = [(_window(values[:6]), _policy(values[6:10]), values[10]) for values in json.loads(sessions or "[]")]
     return EventFacts(
         status=status,
@@ -256,6 +257,7 @@ def read_event(columns: Sequence[Any]) -> EventFacts:
         windows=tuple(window for window, _, _ in rows),
         federated_event_id=federated_event_id,
         registration=registration,
+        needs_rotating_pass=needs_rotating_pass,
         policies={window.id: policy for window, policy, _ in rows},
         closed=frozenset(window.id for window, _, is_closed in rows if is_closed),
     )

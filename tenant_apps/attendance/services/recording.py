@@ -18,7 +18,7 @@ from psycopg2.errors import DeadlockDetected, SerializationFailure
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
 from shared_apps.common.errors import Unavailable
-from shared_apps.federation.passes import ForgedPass, NotAPass, read_pass
+from shared_apps.federation.passes import ForgedPass, NotAPass, is_of_moment, read_pass
 from tenant_apps.attendance.errors import EventNotFound, NotYourEvent, ScanIdReused, ScannerNotValid
 from tenant_apps.attendance.rules.decisions import Asked, Claim, Decision, decide
 from tenant_apps.attendance.rules.guests import is_guest_pass
@@ -53,9 +53,9 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
     Locks: the attendance, its event and session; for whoever loses twice, the attendance before it is read.
     Raises: EventNotFound, NotYourEvent, ScanIdReused, ScannerNotValid.
     """
-    claim, value, home = read_claim(scan)
     fingerprint = scan.fingerprint(by.pk)
     effective_at, corrected = _time_of(scan, at)
+    claim, value, home = read_claim(scan, effective_at)
     seen_elsewhere = 0
     known: tuple[UUID, ...] = ()
     for turn in range(_TRIES):
@@ -142,6 +142,7 @@ def judge(
             at=effective_at,
             admission=facts.visitor.admission if facts.visitor else None,
             registration=event.registration,
+            needs_rotating_pass=event.needs_rotating_pass,
             place=facts.person.place if facts.person else None,
             policies=event.policies,
         )
@@ -177,7 +178,7 @@ def _find_facts(
     )
 
 
-def read_claim(scan: ScanRequest) -> tuple[Claim, str | UUID | bytes | None, CampusEntry | None]:
+def read_claim(scan: ScanRequest, at: datetime) -> tuple[Claim, str | UUID | bytes | None, CampusEntry | None]:
     """Return what the pass claims, the value to find the person by, and the person's campus where it is another."""
     if scan.method == Method.GUEST:
         if not is_guest_pass(scan.value):
@@ -193,7 +194,9 @@ def read_claim(scan: ScanRequest) -> tuple[Claim, str | UUID | bytes | None, Cam
     except ForgedPass:
         return Claim(refusal=Code.PASS_FORGED), None, None
     home = find_campus(str(content.campus_id)) if content.campus_id != current_campus().id else None
-    return Claim(serial=content.serial, expires_at=content.expires_at, is_proof=True), content.person_id, home
+    moment = None if content.step is None else is_of_moment(content.step, at=at)
+    claim = Claim(serial=content.serial, expires_at=content.expires_at, is_proof=True, is_of_moment=moment)
+    return claim, content.person_id, home
 
 
 def person_in_federation(
