@@ -92,7 +92,7 @@ def _places(site: Site, http: Http) -> dict[str, str]:
     assert (asked.status_code, guest.status_code) == (201, 201), (asked.content, guest.content)
     with site.here():
         send_notices(to=[site.student.id], kind="test", text=f"To {site.campus.code}", at=now(), event_id=event.pk)
-        notice = Notice.objects.get(user_id=site.student.id)
+        notice = Notice.objects.get(user_id=site.student.id, kind="test")
     return {
         "placed": str(event.pk),
         "place": asked.json()["id"],
