@@ -41,6 +41,15 @@ def add_message(*, kind: str, payload: dict[str, Any], at: datetime) -> OutboxMe
     return OutboxMessage.objects.create(kind=kind, payload=payload, created_at=at, due_at=at)
 
 
+def add_messages(*, kind: str, payloads: Iterable[dict[str, Any]], at: datetime) -> None:
+    """Write one message for each payload in the current transaction: one statement."""
+    site = site_code()
+    transaction.on_commit(lambda: send_hint(site), robust=True)
+    OutboxMessage.objects.bulk_create(
+        OutboxMessage(kind=kind, payload=payload, created_at=at, due_at=at) for payload in payloads
+    )
+
+
 def claim_message(*, message_id: UUID) -> bool:
     """Return whether the message is still to be done; its row stays locked until the transaction ends.
 

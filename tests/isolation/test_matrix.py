@@ -173,6 +173,16 @@ CAMPUS_CASES: dict[str, Case] = {
         body=lambda things: {"event_id": things.ids["event"], "user_id": things.ids["user"]},
         body_ids=("event_id", "user_id"),
     ),
+    "POST events/attendance/batch/": Case(
+        "scanner",
+        200,
+        body=lambda things: {
+            "scans": [
+                {"event_id": things.ids["event"], "user_id": things.ids["user"], "scan_id": str(uuid4())},
+                {"event_id": str(uuid4()), "user_id": things.ids["user"], "scan_id": str(uuid4())},
+            ]
+        },
+    ),
     "GET events/scanners/": Case("admin", 200),
     "POST events/scanners/": Case(
         "organizer", 201, body=lambda things: {"name": "Gate", "event_ids": [things.ids["event"]]}

@@ -75,6 +75,16 @@ class InstantField(serializers.DateTimeField):
         return moment
 
 
+class AnyField(serializers.Field):
+    """A value that is looked at later, by itself."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 class ReasonSerializer(StrictSerializer):
     """Why somebody did what cannot be undone without a trace."""
 

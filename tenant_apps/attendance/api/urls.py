@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.attendance.api import requests, reviews, roster, scanners, venue_codes, views, walk_ins
+from tenant_apps.attendance.api import batches, requests, reviews, roster, scanners, venue_codes, views, walk_ins
 
 router = SimpleRouter(use_regex_path=False)
 router.register("attendance", views.AttendanceViewSet, basename="attendance")
@@ -14,6 +14,7 @@ router.register("scanners", scanners.ScannerViewSet, basename="scanner")
 _SESSION = "events/<uuid:event_id>/sessions/<uuid:session_id>"
 
 urls = [
+    path("attendance/batch/", batches.BatchView.as_view(), name="attendance-batch"),
     path("events/<uuid:event_id>/walk-ins/", walk_ins.WalkInView.as_view(), name="walk-ins"),
     path("events/<uuid:event_id>/roster/", roster.RosterView.as_view(), name="event-roster"),
     path(

@@ -5,7 +5,6 @@ the session again and meets the unique (session, person), and it stores attendan
 federated event the same statement writes the ledger, whose unique (event, person) decides between campuses.
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -21,7 +20,6 @@ from shared_apps.common.errors import Unavailable
 from shared_apps.federation.passes import ForgedPass, NotAPass, is_of_moment, read_pass
 from tenant_apps.attendance.errors import EventNotFound, NotYourEvent, ScanIdReused, ScannerNotValid
 from tenant_apps.attendance.rules.decisions import Asked, Claim, Decision, decide
-from tenant_apps.attendance.rules.guests import is_guest_pass
 from tenant_apps.attendance.rules.scans import STATUS_OF_CODE, Code, Method, effective_time
 from tenant_apps.attendance.selectors.scans import (
     EventFacts,
@@ -33,7 +31,9 @@ from tenant_apps.attendance.selectors.scans import (
 )
 from tenant_apps.attendance.services.statements import LOCK_ATTENDANCE, LOCK_VISITORS
 from tenant_apps.attendance.services.verdicts import CountedElsewhere, Overtaken, ScanAnswer, ScanRequest, Verdict
+from tenant_apps.events.rules.registrations import is_guest_pass
 from tenants.context import current_campus
+from tenants.keys import digest
 from tenants.models import CampusState
 from tenants.registry import find_campus
 from tenants.registry_types import CampusEntry
@@ -183,8 +183,7 @@ def read_claim(scan: ScanRequest, at: datetime) -> tuple[Claim, str | UUID | byt
     if scan.method == Method.GUEST:
         if not is_guest_pass(scan.value):
             return Claim(refusal=Code.UNKNOWN_PASS), None, None
-        digest = hashlib.sha256(scan.value.encode()).digest()
-        return Claim(is_proof=True, unknown=Code.UNKNOWN_PASS), digest, None
+        return Claim(is_proof=True, unknown=Code.UNKNOWN_PASS), digest(scan.value), None
     if scan.method != Method.PASS:
         return Claim(refusal=scan.refusal), scan.value, None
     try:

@@ -6,7 +6,7 @@ import pytest
 
 from shared_apps.common.clock import now
 from tenant_apps.attendance.models import Attendance, Scan
-from tenant_apps.attendance.rules.scans import Method
+from tenant_apps.attendance.rules.scans import Direction, Method
 from tenant_apps.attendance.services import recording
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.verdicts import ScanAnswer, ScanRequest
@@ -83,3 +83,36 @@ def test_another_door_in_between_makes_a_duplicate(cast: Cast, monkeypatch: pyte
         assert (answer.status, answer.body["outcome"]) == (200, "duplicate")
         assert answer.body["first"]["operator"] == str(site.admin.id)
         assert Attendance.objects.count() == 1
+
+
+def test_two_scans_at_once_are_judged_one_after_the_other(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coming back that was read before the going in between does not forget it."""
+    site = cast.malimono
+    event = make_event(site, starts=-70)
+    moment = now()
+
+    def scan(minutes: float, direction: Direction = Direction.IN) -> ScanRequest:
+        return ScanRequest(
+            event_id=event.pk, method=Method.STUDENT_ID, value="2024-0001", direction=direction,
+            captured_at=moment - timedelta(minutes=minutes),
+        )  # fmt: skip
+
+    def record(one: ScanRequest) -> ScanAnswer:
+        return record_scan(by=site.scanner.user, at=now(), scan=one)
+
+    with site.here():
+        record(scan(60))
+        read, done = recording.find_scan_facts, []
+
+        def read_then_go(**asked):
+            facts = read(**asked)
+            if not done:
+                done.append(True)
+                record(scan(40, Direction.OUT))
+            return facts
+
+        monkeypatch.setattr(recording, "find_scan_facts", read_then_go)
+        record(scan(30))
+
+        kept = Attendance.objects.get()
+        assert (kept.stayed, kept.last_out_at, kept.status) == (20 * 60, None, "present")
