@@ -21,8 +21,9 @@ from tenant_apps.attendance.models import Attendance, Correction, Scan
 from tenant_apps.attendance.rules.presence import Mark, Policy, evaluate
 from tenant_apps.attendance.rules.scans import AttendanceStatus, Code, Direction, Method, Outcome
 from tenant_apps.attendance.rules.scans import Window as RuleWindow
-from tenant_apps.events.models import Event, Session
+from tenant_apps.events.models import Event, Registration, Session
 from tenant_apps.events.rules.events import LATE_AFTER, EventStatus, fill_instants
+from tenant_apps.events.rules.registrations import PlaceState, RegistrationMode
 from tenants.registry_types import CampusEntry
 
 STUDENTS: Final = 520
@@ -143,7 +144,9 @@ def fill_events(campus: CampusEntry, *, at: datetime) -> int:
                 maker.plain(title, days, EventStatus.PUBLISHED)
             maker.plain("Budget Consultation", 8, EventStatus.DRAFT)
             maker.plain("Outdoor Film Night", 2, EventStatus.CANCELLED)
-        made = len(PAST) + len(COMING) + 2
+            maker.with_places("First Aid Workshop", 6, RegistrationMode.REQUIRED)
+            maker.with_places("Leadership Camp", 15, RegistrationMode.APPROVAL)
+        made = len(PAST) + len(COMING) + 4
     to_try = Session.objects.filter(
         event__title=TODAY_TITLE, event__status=EventStatus.PUBLISHED, opens_at__lte=at, closes_at__gt=at + ENOUGH
     )
@@ -169,6 +172,35 @@ class _Maker:
         """An event to come."""
         begin = self._local(days, time(self.dice.choice((8, 9, 13))))
         self._event(title, status, begin, timedelta(hours=3))
+
+    def with_places(self, title: str, days: int, mode: RegistrationMode) -> None:
+        """An event to come for one student in ten, with people who wait, or wait for a decision."""
+        begin = self._local(days, time(9))
+        event = self._event(title, EventStatus.PUBLISHED, begin, timedelta(hours=3)).event
+        event.registration, event.capacity = mode, max(1, len(self.students) // 10)
+        event.releases_seats_at, event.allows_guests = begin + timedelta(minutes=30), True
+        event.save()
+        # The account that is handed out has not asked yet.
+        pool = [student for student in self.students if student.username != "student"]
+        asked = [
+            self.at - timedelta(days=1) + timedelta(seconds=60 * number + self.dice.randint(0, 59))
+            for number in range(min(len(pool), event.capacity * 5 // 4 + 1))
+        ]
+        places = []
+        for number, (student, when) in enumerate(zip(self.dice.sample(pool, len(asked)), asked, strict=True)):
+            place = Registration(
+                id=self.make_id(), event=event, user=student, state=PlaceState.REGISTERED, requested_at=when,
+                updated_at=when,
+            )  # fmt: skip
+            if mode == RegistrationMode.APPROVAL and number % 2:
+                place.state = PlaceState.REQUESTED
+            elif mode == RegistrationMode.APPROVAL:
+                place.decided_at = place.updated_at = when + timedelta(hours=2)
+                place.decided_by_id = event.organizer_id
+            elif number >= event.capacity:
+                place.state, place.waiting_since = PlaceState.WAITING, when
+            places.append(place)
+        Registration.objects.bulk_create(places, batch_size=500)
 
     def past(self, title: str, days: int) -> None:
         """A completed event with its attendance."""

@@ -39,6 +39,13 @@ REQUESTS = "tests/tenant_apps/attendance/test_requests.py"
 REVIEWS = "tests/tenant_apps/attendance/test_reviews.py"
 SEALS = "tests/tenant_apps/attendance/test_seals.py"
 REVOCATION = "tests/shared_apps/federation/test_revocation.py"
+PLACES = "tests/tenant_apps/events/test_registrations.py"
+PLACE_RACES = "tests/tenant_apps/events/test_place_races.py"
+RELEASED = "tests/tenant_apps/events/test_released_seats.py"
+EVENT_PLACES = "tests/tenant_apps/events/test_event_places.py"
+GUESTS = "tests/tenant_apps/events/test_guests.py"
+WALK_INS = "tests/tenant_apps/attendance/test_walk_ins.py"
+NOTICES = "tests/tenant_apps/notifications/test_notices.py"
 
 BREAKS = (
     Break(
@@ -629,6 +636,111 @@ BREAKS = (
         "            elif was_undone:",
         "            elif False:",
         (RESTORING,),
+    ),
+    Break(
+        "places are counted without the event's lock",
+        "tenant_apps/events/services/locking.py",
+        'Event.objects.select_for_update(no_key=True, of=("self",)).filter',
+        "Event.objects.filter",
+        (PLACE_RACES,),
+    ),
+    Break(
+        "whoever came last is promoted first",
+        "tenant_apps/events/services/registrations.py",
+        '.order_by("waiting_since", "id")',
+        '.order_by("-waiting_since", "id")',
+        (PLACES,),
+    ),
+    Break(
+        "a closed account gets the next place",
+        "tenant_apps/events/services/registrations.py",
+        "Registration.objects.filter(Q(user__isnull=True) | Q(user__is_active=True), event=event)",
+        "Registration.objects.filter(event=event)",
+        (RELEASED,),
+    ),
+    Break(
+        "somebody who has come gives the place back",
+        "tenant_apps/events/services/registrations.py",
+        "    if Registration.objects.filter(has_come(), pk=place.pk).exists():",
+        "    if False:",
+        (PLACES,),
+    ),
+    Break(
+        "who runs an event approves their own request",
+        "tenant_apps/events/services/registrations.py",
+        "    if place.user_id == by.pk:",
+        "    if False:",
+        (PLACES,),
+    ),
+    Break(
+        "a walk-in is squeezed in",
+        "tenant_apps/events/services/registrations.py",
+        "        raise EventFull",
+        "        pass",
+        (WALK_INS,),
+    ),
+    Break(
+        "a draft tells that it exists",
+        "tenant_apps/events/services/locking.py",
+        "    if event is None or event.status == EventStatus.DRAFT:",
+        "    if event is None:",
+        (PLACES,),
+    ),
+    Break(
+        "every organizer reads every event's places",
+        "tenant_apps/events/selectors/registrations.py",
+        "        raise NotYourEvent",
+        "        pass",
+        (PLACES,),
+    ),
+    Break(
+        "seats that were got after the hour of release are released too",
+        "tenant_apps/events/selectors/registrations.py",
+        'rows.filter(~has_come(), held_since__lt=F("event__releases_seats_at"))',
+        "rows.filter(~has_come())",
+        (RELEASED,),
+    ),
+    Break(
+        "an event that was moved releases its seats before it begins",
+        "tenant_apps/events/selectors/registrations.py",
+        ', event__releases_seats_at__gte=F("event__starts_at")',
+        "",
+        (RELEASED,),
+    ),
+    Break(
+        "capacity sinks below the places that are taken",
+        "tenant_apps/events/services/editing.py",
+        '        raise PlacesTaken(attr="capacity")',
+        "        pass",
+        (EVENT_PLACES,),
+    ),
+    Break(
+        "strangers register where guests are not welcome",
+        "tenant_apps/events/services/guests.py",
+        "        if not event.allows_guests:",
+        "        if False:",
+        (GUESTS,),
+    ),
+    Break(
+        "one address fills an event with guests",
+        "tenant_apps/events/services/guests.py",
+        'if wait := count_try(key=try_key("guest", address), at=at):',
+        "if wait := 0:",
+        (GUESTS,),
+    ),
+    Break(
+        "a guest's pass is kept with the answer to a key",
+        "tenant_apps/events/api/guests.py",
+        "takes_idempotency_key = False  # the answer holds",
+        "takes_idempotency_key = True  # the answer holds",
+        (GUESTS,),
+    ),
+    Break(
+        "anybody marks anybody's notices as read",
+        "tenant_apps/notifications/services/notices.py",
+        "pk=notice_id, user_id=by.pk, read_at__isnull=True",
+        "pk=notice_id, read_at__isnull=True",
+        (NOTICES,),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from shared_apps.federation.models import FederatedEvent, Visit
 from tenant_apps.attendance import demo
 from tenant_apps.attendance.models import Attendance, Correction, Scan
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
-from tenant_apps.events.models import Event, Session
+from tenant_apps.events.models import Event, Registration, Session
 from tenants.context import public_context
 from tests.cast import Cast, Http, Site
 
@@ -34,7 +35,8 @@ def fill(site: Site, students: int) -> list[tuple]:
             User.objects.filter(email__contains=".example.edu").order_by("username").values_list("id", "last_name")
         )
         events = list(Event.objects.order_by("starts_at", "id").values_list("id", "title", "status"))
-        return [*people, *events, ("attendance", Attendance.objects.count()), ("scans", Scan.objects.count())]
+        places = list(Registration.objects.order_by("id").values_list("id", "user_id", "state", "waiting_since"))
+        return [*people, *events, *places, ("attendance", Attendance.objects.count()), ("scans", Scan.objects.count())]
 
 
 def test_demo_is_the_same_every_time_and_differs_by_campus(cast: Cast) -> None:
@@ -57,7 +59,7 @@ def test_there_is_always_an_event_to_try(cast: Cast) -> None:
         to_try = Session.objects.filter(event__title=demo.TODAY_TITLE)
         openings = list(to_try.order_by("opens_at").values_list("opens_at", "late_after", "closes_at"))
 
-    assert made == [12, 0, 1, 0, 1, 0, 1]
+    assert made == [14, 0, 1, 0, 1, 0, 1]
     for hours, (opens_at, late_after, closes_at) in zip((0, 11.5, 36, 24 * 30), openings, strict=True):
         at = begun + timedelta(hours=hours)
         assert opens_at < at < late_after < closes_at - timedelta(hours=9)
@@ -74,6 +76,12 @@ def test_demo_is_believable_and_consistent(cast: Cast) -> None:
         scans = set(Scan.objects.values_list("id", flat=True))
         assert set(Attendance.objects.values_list("first_scan_id", flat=True)) <= scans
         assert Attendance.objects.filter(status="void").count() == Correction.objects.count()
+        for event in Event.objects.filter(capacity__isnull=False):
+            states = Counter(event.registrations.values_list("state", flat=True))
+            assert states["registered"] <= event.capacity
+            assert states["waiting" if event.registration == "required" else "requested"] > 0
+            assert not states["waiting"] or states["registered"] == event.capacity
+        assert Event.objects.filter(capacity__isnull=False).count() == 2
         demo_people = User.objects.filter(email__contains=".example.edu")
         assert SignInName.objects.filter(user__in=demo_people).count() >= 2 * demo_people.filter(role="student").count()
         assert any("ñ" in name for name in demo_people.values_list("last_name", flat=True))
