@@ -80,13 +80,11 @@ class WalkInView(View):
         body = WalkInWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         admitted = admit_walk_in(by=actor(request), at=now(), event_id=event_id, **body.validated_data)
-        error: dict[str, Any] = {
-            name: admitted.scan.body[name] for name in ("type", "errors") if name in admitted.scan.body
-        }
-        answer = {
-            **error,
+        answer: dict[str, Any] = {
             "registration": WalkInPlaceSerializer(admitted.registration).data,
             "guest_pass": admitted.guest_pass,
             "scan": admitted.scan.body,
         }
+        # A refused scan has the one shape of errors, and so has this.
+        answer |= {name: admitted.scan.body[name] for name in ("type", "errors") if name in admitted.scan.body}
         return Response(answer, status=admitted.scan.status)

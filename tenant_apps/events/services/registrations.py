@@ -149,7 +149,8 @@ def register_walk_in(
     named = people.filter(pk=user_id) if user_id else people.filter(student_id__iexact=student_id)
     person = named.first()
     if person is None:
-        raise UserNotFound
+        attr = "user_id" if user_id else "student_id"
+        raise UserNotFound("Nobody with an active account here is known by that.", attr=attr)
     if person.pk == by.pk:
         raise OwnRequest("Nobody lets themselves in: take your own place yourself.")
     place = Registration.objects.filter(event=event, user=person).first() or Registration(event=event, user=person)
