@@ -666,6 +666,20 @@ BREAKS = (
         (PLACES,),
     ),
     Break(
+        "a place is given back behind a door's back",
+        "tenant_apps/events/services/registrations.py",
+        '    rows = Registration.objects.select_for_update(no_key=True, of=("self",))\n',
+        "    rows = Registration.objects.all()\n",
+        (PLACE_RACES,),
+    ),
+    Break(
+        "seats are released behind a door's back",
+        "tenant_apps/events/services/registrations.py",
+        'places.order_by("id").select_for_update(no_key=True, of=("self",)).values_list',
+        'places.order_by("id").values_list',
+        (PLACE_RACES,),
+    ),
+    Break(
         "who runs an event approves their own request",
         "tenant_apps/events/services/registrations.py",
         "    if place.user_id == by.pk:",

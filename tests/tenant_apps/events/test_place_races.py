@@ -1,10 +1,17 @@
 """Many hands at few places: PostgreSQL decides, nobody is turned away for nothing, and nobody is passed over."""
 
 import random
+import threading
 from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
 
 from shared_apps.common.clock import now
 from shared_apps.common.errors import DomainError
+from tenant_apps.attendance.models import Attendance
+from tenant_apps.events.errors import AlreadyAttended
 from tenant_apps.events.models import Event, Registration
 from tenant_apps.events.services.editing import update_event
 from tenant_apps.events.services.guests import invite_guest, withdraw_guest
@@ -20,7 +27,7 @@ from tenant_apps.notifications.models import Notice
 from tests.cast import Cast, Site
 from tests.shared_apps.federation.sharing import enrol
 from tests.tenant_apps.attendance.test_races import together
-from tests.tenant_apps.events.places import make_placed_event
+from tests.tenant_apps.events.places import make_placed_event, states
 
 SEATS = 25
 
@@ -92,6 +99,47 @@ def test_forty_hands_at_twenty_five_places(cast: Cast) -> None:
             withdraw(by=place.user, at=now(), event_id=event.pk)
     assert with_seats == SEATS
     check(site, event)
+
+
+@pytest.mark.parametrize("how", ["withdraw", "decline", "release"])
+def test_a_place_is_not_taken_away_while_its_owner_comes_in(cast: Cast, how: str) -> None:
+    """A door locks the place of whom it lets in; whoever takes places away waits for it, and then sees them present."""
+    site = cast.malimono
+    event = make_placed_event(
+        site, capacity=1, starts=-60, organizer=site.organizer, releases_seats_at=now() - timedelta(minutes=1)
+    )
+    written, happened = threading.Event(), threading.Event()
+    came = site.student.user
+    with site.here():
+        place = register(by=came, at=now() - timedelta(hours=1), event_id=event.pk)[0]
+        register(by=site.friend.user, at=now(), event_id=event.pk)
+        session = event.sessions.get()
+
+    def door() -> None:
+        with site.here(), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM events_registration WHERE id = %s FOR SHARE", [place.pk])
+            Attendance.objects.create(
+                event=event, session=session, user=came, status="present", first_in_at=now(), method="user",
+                created_at=now(), updated_at=now(),
+            )  # fmt: skip
+            written.set()
+            happened.wait(0.5)
+
+    def take_away() -> None:
+        assert written.wait(5)
+        with site.here(), suppress(AlreadyAttended):
+            if how == "withdraw":
+                withdraw(by=came, at=now(), event_id=event.pk)
+            elif how == "decline":
+                decline_place(
+                    by=site.organizer.user, at=now(), event_id=event.pk, registration_id=place.pk, reason="no"
+                )  # fmt: skip
+            else:
+                assert tidy_places(at=now()) == 0
+        happened.set()
+
+    assert together(2, lambda number: take_away() if number else door()) == []
+    assert states(site, event) == {came.pk: "registered", site.friend.id: "waiting"}
 
 
 def enrol_more(site: Site, count: int):
