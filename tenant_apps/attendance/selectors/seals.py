@@ -86,13 +86,14 @@ class Alteration:
 
 @dataclass(slots=True)
 class Verification:
-    """What was found about one event."""
+    """What was found about one event. ``head``: the digest of its newest seal, hexadecimal, that fixes all before."""
 
     event_id: UUID
     title: str
     seals: int = 0
     rows: int = 0
     unsealed: int = 0
+    head: str = ""
     alterations: list[Alteration] = field(default_factory=list)
 
 
@@ -184,7 +185,7 @@ def verify_event(event_id: UUID, *, title: str = "") -> Verification:
     for seal in Seal.objects.filter(event_id=event_id).order_by("number").iterator(20):
         found.seals += 1
         found.rows += len(seal.scan_ids) + len(seal.correction_ids) + len(seal.request_ids)
-        last_sealed_at = seal.sealed_at
+        last_sealed_at, found.head = seal.sealed_at, bytes(seal.digest).hex()
         if seal.number != previous.number + 1:
             found.alterations.append(_gone(previous.number + 1, seal.number - 1))
             previous = Link(seal.number - 1, heads.get(seal.number - 1, FIRST), None)

@@ -60,10 +60,17 @@ def correct_attendance(
 
 
 def change_status(
-    attendance: Attendance, status: AttendanceStatus, *, by: User | None, at: datetime, reason: str
+    attendance: Attendance,
+    status: AttendanceStatus,
+    *,
+    by: User | None,
+    at: datetime,
+    reason: str,
+    holds: bool = True,
 ) -> None:
     """Append a decision about an attendance that the caller has locked, or just made, and let the ledger follow.
 
+    It holds whatever scans say, also those that arrive later; ``holds`` False: until a scan says that they were there.
     Somebody of whom no coming is known and who was there according to this came at the session's start.
 
     Locks: the visit. Raises: CountedElsewhere.
@@ -78,7 +85,7 @@ def change_status(
     )
     attendance.status = status
     # What is void may revive by a scan: then the scans say again what it is.
-    attendance.decided_status = "" if status == AttendanceStatus.VOID else status
+    attendance.decided_status = status if holds and status != AttendanceStatus.VOID else ""
     if status not in NOT_THERE and attendance.first_in_at is None:
         attendance.first_in_at = attendance.session.starts_at
     attendance.updated_at = at

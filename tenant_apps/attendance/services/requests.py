@@ -181,7 +181,8 @@ def _excuse(request: AttendanceRequest, session: Session, *, by: User, at: datet
         return
     attendance = _attendance_of(request, session, at=at)
     if attendance.status in NOT_THERE - {AttendanceStatus.EXCUSED}:
-        change_status(attendance, AttendanceStatus.EXCUSED, by=by, at=at, reason=reason)
+        # As closing writes it: somebody who was there after all, and whose scan arrives later, was there.
+        change_status(attendance, AttendanceStatus.EXCUSED, by=by, at=at, reason=reason, holds=False)
 
 
 def _attendance_of(request: AttendanceRequest, session: Session, *, at: datetime) -> Attendance:

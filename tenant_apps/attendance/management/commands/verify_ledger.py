@@ -45,7 +45,7 @@ class Command(BaseCommand):
         state = "NOT AS SEALED" if found.alterations else "as sealed"
         self.stdout.write(
             f"{code}: event {found.event_id} ({found.title}): {state}; {found.rows} rows in {found.seals} seals, "
-            f"{found.unsealed} not sealed yet"
+            f"{found.unsealed} not sealed yet; head {found.head or 'none'}"
         )
         for one in found.alterations:
             where = f"seal {one.seal}" if one.seal else "no seal"
