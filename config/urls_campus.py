@@ -8,7 +8,7 @@ from config.urls_api import description_urls, handler400, handler404, handler500
 from shared_apps.accounts.api.urls import auth_urls, people_urls
 from shared_apps.campuses.api.urls import campus_router
 from shared_apps.campuses.api.views import ActView
-from shared_apps.federation.api.passes import OwnPassView, RotatingPassView
+from shared_apps.federation.api.passes import CardView, OwnPassView, RotatingPassView
 from shared_apps.federation.api.transfers import urls as transfer_urls
 from shared_apps.federation.api.urls import campus_urls as federation_urls
 from tenant_apps.attendance.api.urls import urls as attendance_urls
@@ -20,6 +20,7 @@ api: list[Any] = [
     path("auth/", include(auth_urls)),
     path("accounts/users/me/pass/", OwnPassView.as_view(), name="own-pass"),
     path("accounts/users/me/pass/rotating/", RotatingPassView.as_view(), name="own-rotating-pass"),
+    path("accounts/users/<uuid:pk>/card/", CardView.as_view(), name="card"),
     path("accounts/", include(people_urls)),
     path("events/", include(event_urls)),
     path("events/", include(attendance_urls)),

@@ -68,6 +68,7 @@ CAMPUS_CASES: dict[str, Case] = {
     "GET accounts/users/{pk}/": Case("admin", 200, ids={"pk": "user"}),
     "PATCH accounts/users/{pk}/": Case("admin", 200, ids={"pk": "user"}, body=lambda _: {"first_name": "Anna"}),
     "POST accounts/users/{pk}/replace-pass/": Case("admin", 200, ids={"pk": "user"}),
+    "POST accounts/users/{pk}/card/": Case("admin", 200, ids={"pk": "user"}),
     "GET accounts/users/me/pass/": Case("student", 200),
     "GET accounts/users/me/pass/rotating/": Case("student", 200),
     "GET accounts/profiles/": Case("admin", 200),

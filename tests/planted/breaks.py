@@ -38,6 +38,9 @@ TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
 REQUESTS = "tests/tenant_apps/attendance/test_requests.py"
 REVIEWS = "tests/tenant_apps/attendance/test_reviews.py"
 SEALS = "tests/tenant_apps/attendance/test_seals.py"
+SCANNERS = "tests/tenant_apps/attendance/test_scanners.py"
+VENUE_CODES = "tests/tenant_apps/attendance/test_venue_codes.py"
+ROTATING = "tests/shared_apps/federation/test_rotating_passes.py"
 REVOCATION = "tests/shared_apps/federation/test_revocation.py"
 PLACES = "tests/tenant_apps/events/test_registrations.py"
 PLACE_RACES = "tests/tenant_apps/events/test_place_races.py"
@@ -755,6 +758,104 @@ BREAKS = (
         "pk=notice_id, user_id=by.pk, read_at__isnull=True",
         "pk=notice_id, read_at__isnull=True",
         (NOTICES,),
+    ),
+    Break(
+        "an enrolment code works twice",
+        "tenant_apps/attendance/services/scanners.py",
+        "        scanner.enrolment_digest, scanner.enrolment_expires_at = None, None\n        scanner.enrolled_at",
+        "        scanner.enrolled_at",
+        (f"{SCANNERS}::test_a_code_works_once_for_15_minutes_and_at_its_campus_only",),
+    ),
+    Break(
+        "a revoked device keeps its token",
+        "tenant_apps/attendance/services/scanners.py",
+        "    ended = close_device_account(user_id=scanner.user_id)",
+        "    ended = 1",
+        (f"{SCANNERS}::test_a_revoked_device_is_refused_by_its_next_request",),
+    ),
+    Break(
+        "organizers prepare devices for events of others",
+        "tenant_apps/attendance/selectors/scanners.py",
+        "events if user.role == Role.CAMPUS_ADMIN else events.filter(organizer_id=user.pk)",
+        "events",
+        (f"{SCANNERS}::test_who_prepares_devices_for_which_events",),
+    ),
+    Break(
+        "a device's account is changed like a person's",
+        "shared_apps/accounts/services/users.py",
+        "    if user.is_device:\n        raise DeviceAccount",
+        "    if False:\n        raise DeviceAccount",
+        (f"{SCANNERS}::test_a_device_is_nobody_and_cannot_become_one",),
+    ),
+    Break(
+        "a kiosk reads the manifest",
+        "shared_apps/accounts/roles.py",
+        "    Can.READ_MANIFEST: _STAFF | {Role.SCANNER},",
+        "    Can.READ_MANIFEST: _STAFF | _DEVICES,",
+        (f"{SCANNERS}::test_a_kiosk_records_and_is_shown_nothing",),
+    ),
+    Break(
+        "guesses at a venue code never wait",
+        "tenant_apps/attendance/services/venue_codes.py",
+        "     WHERE t.blocked_until IS NULL OR t.blocked_until <= %(at)s",
+        "",
+        (f"{VENUE_CODES}::test_a_thousand_guesses_get_nowhere",),
+    ),
+    Break(
+        "a right code forgives guesses at another session's",
+        "tenant_apps/attendance/services/venue_codes.py",
+        "       SET failures = GREATEST(failures - 1, 0),",
+        "       SET failures = 0,",
+        (f"{VENUE_CODES}::test_a_right_code_elsewhere_does_not_forgive_guesses",),
+    ),
+    Break(
+        "one device enters the venue code for many",
+        "tenant_apps/attendance/services/venue_codes.py",
+        "    if holders.user_id not in {None, by.pk}:",
+        "    if False:",
+        (VENUE_CODES,),
+    ),
+    Break(
+        "a venue code is good for five minutes",
+        "tenant_apps/attendance/rules/venue_codes.py",
+        "_ACCEPTED_STEPS: Final = 2",
+        "_ACCEPTED_STEPS: Final = 20",
+        (VENUE_CODES,),
+    ),
+    Break(
+        "venue codes can be fetched before the session opens",
+        "tenant_apps/attendance/services/venue_codes.py",
+        "    if state != VenueState.OPEN:\n        return VenueCodes",
+        "    if False:\n        return VenueCodes",
+        (f"{VENUE_CODES}::test_no_code_is_shown_before_and_after",),
+    ),
+    Break(
+        "a projector's key opens every session",
+        "tenant_apps/attendance/services/venue_codes.py",
+        '"display", str(current_campus().id), str(session_id))',
+        '"display", str(current_campus().id))',
+        (f"{VENUE_CODES}::test_the_projector_is_shown_one_session_by_its_key",),
+    ),
+    Break(
+        "a picture of a rotating pass is let in",
+        "shared_apps/federation/passes.py",
+        "_TOLERATED_STEPS: Final = 1",
+        "_TOLERATED_STEPS: Final = 1000",
+        (ROTATING,),
+    ),
+    Break(
+        "the end of a rotating pass is not checked",
+        "shared_apps/federation/passes.py",
+        '    if not hmac.compare_digest(genuine, ".".join(parts)):',
+        "    if False:",
+        (ROTATING,),
+    ),
+    Break(
+        "the secret of a rotating pass outlives the pass",
+        "shared_apps/federation/passes.py",
+        "str(content.person_id), str(content.serial))",
+        'str(content.person_id), "1")',
+        (ROTATING,),
     ),
 )
 

@@ -3,6 +3,7 @@
 import base64
 import io
 from typing import Any, ClassVar
+from uuid import UUID
 
 import segno
 from drf_spectacular.types import OpenApiTypes
@@ -17,8 +18,15 @@ from shared_apps.accounts.roles import Can
 from shared_apps.common.api.serializers import InstantField
 from shared_apps.common.clock import now
 from shared_apps.federation.passes import STEP_SECONDS, rotate, step_of
-from shared_apps.federation.services.issuing import issue_pass
+from shared_apps.federation.services.issuing import issue_pass, print_card
 from tenants.context import current_campus
+
+
+def _draw(text: str, kind: str) -> bytes:
+    drawn = io.BytesIO()
+    # Level M mends 15 % of damage: a cracked screen, a creased card.
+    segno.make(text, error="m", micro=False).save(drawn, kind=kind, scale=8, border=4)
+    return drawn.getvalue()
 
 
 class _QRRenderer(BaseRenderer):
@@ -30,10 +38,7 @@ class _QRRenderer(BaseRenderer):
         if "pass" not in data:
             renderer_context["response"]["Content-Type"] = "application/json"
             return bytes(JSONRenderer().render(data))
-        drawn = io.BytesIO()
-        # Level M mends 15 % of damage: a cracked screen, a creased card.
-        segno.make(data["pass"], error="m", micro=False).save(drawn, kind=self.format, scale=8, border=4)
-        return drawn.getvalue()
+        return _draw(data["pass"], str(self.format))
 
 
 class PNGRenderer(_QRRenderer):
@@ -86,6 +91,36 @@ class OwnPassView(View):
             "display_name": user.display_name,
         }
         return Response(PassSerializer(answer, context={"request": request}).data)
+
+
+class CardSerializer(PassSerializer):
+    """Somebody's pass for printing."""
+
+    student_id = serializers.CharField(allow_null=True)
+    qr_svg = serializers.CharField(help_text="The QR code as SVG")
+
+
+class CardView(View):
+    """A card for somebody without a telephone."""
+
+    permissions: ClassVar = {"post": Can.MANAGE_PEOPLE}
+    # A pass must not be kept in stored answers.
+    takes_idempotency_key = False
+
+    @extend_schema(request=None, responses=CardSerializer)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Take out somebody's pass to print it. It is audited; a lost card is ended by replacing the pass."""
+        user, issued = print_card(by=actor(request), at=now(), user_id=pk)
+        answer = {
+            "pass": issued.text,
+            "expires_at": issued.expires_at,
+            "serial": issued.serial,
+            "campus": current_campus().code,
+            "display_name": user.display_name,
+            "student_id": user.student_id,
+            "qr_svg": _draw(issued.text, "svg").decode(),
+        }
+        return Response(CardSerializer(answer, context={"request": request}).data)
 
 
 class RotatingPassSerializer(serializers.Serializer):

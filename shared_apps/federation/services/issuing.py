@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
+from shared_apps.accounts.errors import UserNotFound
 from shared_apps.accounts.models import User
+from shared_apps.accounts.roles import Can, may
+from shared_apps.audit.services import Actor, record_action
 from shared_apps.federation.passes import Pass, rotating_secret, rotating_stem, sign_pass
 from tenants.context import current_campus
 
@@ -47,3 +52,16 @@ def issue_pass(*, user: User, at: datetime) -> IssuedPass:
         stem=rotating_stem(text),
         secret=rotating_secret(content),
     )
+
+
+@transaction.atomic
+def print_card(*, by: Actor, at: datetime, user_id: UUID) -> tuple[User, IssuedPass]:
+    """Return somebody's pass for printing: a card for who has no telephone. Whose pass was taken out is audited.
+
+    Raises: UserNotFound, also for who is not active or carries no pass.
+    """
+    user = User.objects.filter(pk=user_id, is_active=True, is_device=False).first()
+    if user is None or not may(user.role, Can.CARRY_PASS):
+        raise UserNotFound
+    record_action(at=at, by=by, action="user.card_printed", target_type="user", target_id=user.pk)
+    return user, issue_pass(user=user, at=at)

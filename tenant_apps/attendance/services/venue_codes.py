@@ -206,12 +206,12 @@ def _judge_entry(entry: CodeEntry, *, at: datetime) -> tuple[Session, Judgement]
         if said is None:
             raise VenueCodeWrong
         session = get_published_session(said[0])
-        return session, judge_mac(_key(session.pk), said[1], at=at)
+        return session, judge_mac(venue_key(session.pk), said[1], at=at)
     if entry.session_id is not None:
         session = get_published_session(entry.session_id)
-        return session, judge_digits(_key(session.pk), entry.digits, at=at)
+        return session, judge_digits(venue_key(session.pk), entry.digits, at=at)
     sessions = list_sessions_taking_codes(at)
-    judged = [(session, judge_digits(_key(session.pk), entry.digits, at=at)) for session in sessions]
+    judged = [(session, judge_digits(venue_key(session.pk), entry.digits, at=at)) for session in sessions]
     for wanted in (Judgement.RIGHT, Judgement.EXPIRED):
         fitting = [pair for pair in judged if pair[1] == wanted]
         if len(fitting) > 1:
@@ -266,7 +266,7 @@ def _codes(session: Session, *, at: datetime) -> VenueCodes:
     state = _state(session, at)
     if state != VenueState.OPEN:
         return VenueCodes(session, at, state)
-    key, step = _key(session.pk), step_of(at)
+    key, step = venue_key(session.pk), step_of(at)
     current, after = (
         ShownCode(digits_of(key, each), text_of(key, session.pk, each), begin_of(each), begin_of(each + 1))
         for each in (step, step + 1)
@@ -284,7 +284,8 @@ def _state(session: Session, at: datetime) -> VenueState:
     )
 
 
-def _key(session_id: UUID) -> bytes:
+def venue_key(session_id: UUID) -> bytes:
+    """Return the key that the codes of a session of this campus are made with."""
     return derive_key(settings.MASTER_KEY, "venue", str(current_campus().id), str(session_id))
 
 

@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import pytest
 
+from shared_apps.audit.models import AuditEntry
 from shared_apps.common.clock import now
 from shared_apps.federation.passes import ForgedPass, NotAPass, Pass, read_pass, sign_pass
 from shared_apps.federation.services.issuing import issue_pass
 from tests.cast import Cast, Http
-from tests.factories import pass_of
+from tests.factories import make_event, pass_of
 
 
 def test_a_pass_is_read_on_any_campus(cast: Cast) -> None:
@@ -95,3 +96,26 @@ def test_own_pass_as_json_png_and_svg(cast: Cast, http: Http) -> None:
     assert b"<svg" in as_svg.content
     assert (scanner.status_code, stranger.status_code) == (403, 401)
     assert stranger.json()["errors"][0]["code"] == "not_authenticated"
+
+
+def test_a_printed_card_is_lost_and_printed_again(cast: Cast, http: Http) -> None:
+    campus = cast.malimono
+    event = make_event(campus)
+    path = f"accounts/users/{campus.student.id}/"
+    lost = http.post(f"{path}card/", by=campus.admin).json()
+
+    http.post(f"{path}replace-pass/", by=campus.admin)
+    card = http.post(f"{path}card/", by=campus.admin).json()
+
+    assert card["qr_svg"].lstrip().startswith(("<?xml", "<svg"))
+    assert (card["display_name"], card["student_id"], card["serial"]) == ("Ana Reyes", "2024-0001", lost["serial"] + 1)
+    mark = "events/attendance/mark_attendance/"
+    refused = http.post(mark, {"event_id": str(event.pk), "pass": lost["pass"]}, by=campus.scanner)
+    taken = http.post(mark, {"event_id": str(event.pk), "pass": card["pass"]}, by=campus.scanner)
+    assert (refused.status_code, refused.json()["code"]) == (422, "pass_revoked")
+    assert taken.status_code == 201
+    for nobody in (campus.student, campus.organizer):
+        assert http.post(f"{path}card/", by=nobody).status_code == 403
+    assert http.post(f"accounts/users/{campus.scanner.id}/card/", by=campus.admin).status_code == 404
+    with campus.here():
+        assert AuditEntry.objects.filter(action="user.card_printed").count() == 2
