@@ -11,6 +11,7 @@ from django.db import connection
 from tenant_apps.attendance.rules.decisions import Existing
 from tenant_apps.attendance.rules.scans import Method
 from tenant_apps.attendance.selectors.scans import (
+    EVENT,
     EXISTING,
     SESSIONS,
     EventFacts,
@@ -38,8 +39,7 @@ _PEOPLE: Final = f"""
 """
 # One snapshot of everything that may have to be locked first.
 _FACTS: Final = f"""
-    SELECT (SELECT json_agg(json_build_array(e.id, e.status, e.title, e.organizer_id, e.federated_event_id,
-                                             e.registration, {SESSIONS}))
+    SELECT (SELECT json_agg(json_build_array(e.id, {EVENT}, {SESSIONS}))
               FROM events_event e WHERE e.id = ANY(%(events)s::uuid[]))::text,
            (SELECT json_agg(json_build_array(p.scan_id, encode(p.fingerprint, 'hex'), p.code, p.answer))
               FROM attendance_scan p WHERE p.scan_id = ANY(%(scan_ids)s::uuid[]))::text,

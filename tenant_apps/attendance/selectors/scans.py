@@ -118,6 +118,7 @@ _WHO: Final = {
     Method.GUEST: "false",
     Method.NONE: "%(value)s IS NOT NULL",
 }
+EVENT: Final = "e.status, e.title, e.organizer_id, e.federated_event_id, e.registration, e.needs_rotating_pass"
 SESSIONS: Final = """
     (SELECT json_agg(json_build_array(s.id, s.opens_at, s.starts_at, s.late_after, s.ends_at, s.closes_at,
                                       s.requires_check_out, s.missing_check_out, s.allows_re_entry, s.minimum_stay,
@@ -136,7 +137,7 @@ EXISTING: Final = """
                                            WHERE c.attendance_id = a.id AND c.to_status = 'void'), '-infinity')))
 """
 _FACTS: Final = """
-    SELECT e.status, e.title, e.organizer_id, e.federated_event_id, e.registration, e.needs_rotating_pass, {sessions},
+    SELECT {event}, {sessions},
            u.id, u.person_id, u.first_name, u.last_name, u.username, u.student_id, u.is_active, u.pass_serial,
            g.id, g.name,
            (SELECT r.state FROM events_registration r
@@ -181,7 +182,7 @@ def find_scan_facts(
     nobody.
     """
     statement = _FACTS.format(
-        sessions=SESSIONS, existing=EXISTING, who=_WHO[Method(method)], person_id="u.person_id", columns="", joins="",
+        event=EVENT, sessions=SESSIONS, existing=EXISTING, who=_WHO[Method(method)], person_id="u.person_id", columns="", joins="",
         guest="g.pass_digest = %(value)s AND g.event_id = e.id" if method == Method.GUEST else "false",
     )  # fmt: skip
     asked = {"event_id": event_id, "value": value, "scan_id": scan_id, "operator_id": operator_id}
@@ -195,7 +196,7 @@ def find_visitor_scan_facts(
 ) -> ScanFacts:
     """The same for the holder of another campus's pass, with what the federation says of them: one statement."""
     statement = _FACTS.format(
-        sessions=SESSIONS, existing=EXISTING, who=_WHO[Method.PASS], guest="false", **_VISITOR
+        event=EVENT, sessions=SESSIONS, existing=EXISTING, who=_WHO[Method.PASS], guest="false", **_VISITOR
     )  # fmt: skip
     asked = {"event_id": event_id, "value": person_id, "scan_id": scan_id, "operator_id": operator_id, "home": home}
     with connection.cursor() as cursor:
@@ -247,7 +248,7 @@ def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
 
 
 def read_event(columns: Sequence[Any]) -> EventFacts:
-    """Return the event of (status, title, organizer, federated event, registration, rotating, ``SESSIONS``)."""
+    """Return the event of ``EVENT`` and ``SESSIONS``."""
     status, title, organizer_id, federated_event_id, registration, needs_rotating_pass, sessions = columns
     rows = [(_window(values[:6]), _policy(values[6:10]), values[10]) for values in json.loads(sessions or "[]")]
     return EventFacts(

@@ -112,9 +112,9 @@ class _Item:
 
 
 def _read(position: int, scan: ScanRequest, *, by: User, at: datetime) -> _Item:
-    claim, value, home = read_claim(scan)
     skew = None if scan.skew is None else timedelta(milliseconds=scan.skew)
     effective_at, corrected = effective_time(captured_at=scan.captured_at, received_at=at, skew=skew)
+    claim, value, home = read_claim(scan, effective_at)
     return _Item(
         position=position, scan=scan, fingerprint=scan.fingerprint(by.pk), claim=claim, value=value, home=home,
         effective_at=effective_at, corrected=corrected,
