@@ -182,7 +182,8 @@ def find_scan_facts(
     nobody.
     """
     statement = _FACTS.format(
-        event=EVENT, sessions=SESSIONS, existing=EXISTING, who=_WHO[Method(method)], person_id="u.person_id", columns="", joins="",
+        event=EVENT, sessions=SESSIONS, existing=EXISTING, who=_WHO[Method(method)], person_id="u.person_id",
+        columns="", joins="",
         guest="g.pass_digest = %(value)s AND g.event_id = e.id" if method == Method.GUEST else "false",
     )  # fmt: skip
     asked = {"event_id": event_id, "value": value, "scan_id": scan_id, "operator_id": operator_id}
