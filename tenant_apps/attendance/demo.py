@@ -18,9 +18,11 @@ from shared_apps.accounts.models import Profile, SignInName, User
 from shared_apps.accounts.roles import Role
 from shared_apps.accounts.rules import sign_in_names
 from tenant_apps.attendance.models import Attendance, Correction, Scan
+from tenant_apps.attendance.rules.closing import CLOSING_GRACE
 from tenant_apps.attendance.rules.presence import Mark, Policy, evaluate
 from tenant_apps.attendance.rules.scans import AttendanceStatus, Code, Direction, Method, Outcome
 from tenant_apps.attendance.rules.scans import Window as RuleWindow
+from tenant_apps.attendance.services.closing import close_session
 from tenant_apps.events.models import Event, Registration, Session
 from tenant_apps.events.rules.events import LATE_AFTER, EventStatus, fill_instants
 from tenant_apps.events.rules.registrations import PlaceState, RegistrationMode
@@ -50,6 +52,8 @@ PAST: Final = (
 )  # fmt: skip
 COMING: Final = (("Career Talk with Alumni", 4), ("Coastal Clean-up", 11), ("Year-End Recollection", 25))
 VENUES: Final = ("Gymnasium", "Covered Court", "Audio-Visual Room", "Social Hall", "Campus Grounds")
+# Everybody had to come: those who did not were absent.
+REQUIRED_TITLE: Final = "Earthquake Drill and Briefing"
 TODAY_TITLE: Final = "Foundation Day Program"
 # An event that closes sooner is not one to try things with.
 ENOUGH: Final = timedelta(hours=1)
@@ -139,7 +143,7 @@ def fill_events(campus: CampusEntry, *, at: datetime) -> int:
         maker = _Maker(campus, dice, _ids(dice), at)
         with transaction.atomic():
             for title, days in PAST:
-                maker.past(title, days)
+                maker.past(title, days, is_required=title == REQUIRED_TITLE)
             for title, days in COMING:
                 maker.plain(title, days, EventStatus.PUBLISHED)
             maker.plain("Budget Consultation", 8, EventStatus.DRAFT)
@@ -202,11 +206,14 @@ class _Maker:
             places.append(place)
         Registration.objects.bulk_create(places, batch_size=500)
 
-    def past(self, title: str, days: int) -> None:
-        """A completed event with its attendance."""
+    def past(self, title: str, days: int, *, is_required: bool) -> None:
+        """A completed event with its attendance; a required one has been closed, as the task of the minute does it."""
         begin = self._local(days, time(8))
         session = self._event(title, EventStatus.COMPLETED, begin, timedelta(hours=4))
         self._attend(session, share=self.dice.uniform(0.62, 0.9), leaving=0.3)
+        if is_required:
+            Event.objects.filter(pk=session.event_id).update(is_required=True)
+            close_session(session_id=session.pk, at=session.closes_at + CLOSING_GRACE)
 
     def today(self) -> None:
         """The event to try things with: open from now until late, some people in already."""

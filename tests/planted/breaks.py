@@ -35,6 +35,8 @@ LET_IN = "tests/tenant_apps/attendance/test_who_is_let_in.py"
 DEVICES = "tests/tenant_apps/attendance/test_devices.py"
 BATCH = "tests/tenant_apps/attendance/test_batch.py"
 TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
+CLOSING = "tests/tenant_apps/attendance/test_closing.py"
+ROSTER = "tests/tenant_apps/attendance/test_roster.py"
 REQUESTS = "tests/tenant_apps/attendance/test_requests.py"
 REVIEWS = "tests/tenant_apps/attendance/test_reviews.py"
 SEALS = "tests/tenant_apps/attendance/test_seals.py"
@@ -856,6 +858,78 @@ BREAKS = (
         "str(content.person_id), str(content.serial))",
         'str(content.person_id), "1")',
         (ROTATING,),
+    ),
+    Break(
+        "two may close a session at the same time",
+        "tenant_apps/attendance/services/closing.py",
+        'Session.objects.select_for_update(of=("self",))',
+        "Session.objects.all()",
+        (f"{CLOSING}::test_two_at_once_close_it_once",),
+    ),
+    Break(
+        "whoever another campus counted was absent at home",
+        "tenant_apps/attendance/services/closing.py",
+        "AND v.host <> %(me)s AND v.status <> 'void')",
+        "AND false)",
+        (f"{CLOSING}::test_whoever_was_counted_at_another_campus_was_not_absent",),
+    ),
+    Break(
+        "closing overrules what staff decided",
+        "tenant_apps/attendance/rules/closing.py",
+        "status=decided_status or presence.status.value",
+        "status=presence.status.value",
+        (f"{CLOSING}::test_what_staff_decided_stays_and_what_is_void_is_no_presence",),
+    ),
+    Break(
+        "what was scanned before an undo counts again",
+        "tenant_apps/attendance/selectors/presence.py",
+        "AND v.decided_at >= c.received_at)",
+        "AND false)",
+        (f"{CLOSING}::test_what_staff_decided_stays_and_what_is_void_is_no_presence",),
+    ),
+    Break(
+        "the ledger takes an absence for presence",
+        "tenant_apps/attendance/services/reconciling.py",
+        "WHERE a.status NOT IN ('void', 'absent', 'excused')",
+        "WHERE a.status <> 'void'",
+        (f"{CLOSING}::test_the_ledger_follows_presence_and_knows_no_absence",),
+    ),
+    Break(
+        "a closed session may change",
+        "tenant_apps/events/services/editing.py",
+        "    if session.closed_at is not None:\n        raise SessionIsClosed",
+        "    if False:\n        raise SessionIsClosed",
+        ("tests/tenant_apps/events/test_sessions.py",),
+    ),
+    Break(
+        "sessions repeat by hours that pass and not by the clock on the wall",
+        "tenant_apps/events/rules/repetition.py",
+        "    starts_at, ends_at = to_instant(wall_start, zone), to_instant(wall_end, zone)\n",
+        "    first = date(2024, 1, 1)\n"
+        "    starts_at = to_instant(datetime.combine(first, slot.starts), zone) + (day - first)\n"
+        "    ends_at = starts_at + (wall_end - wall_start)\n",
+        ("tests/tenant_apps/events/test_repetition.py",),
+    ),
+    Break(
+        "an enrolled scanner reads the roster of every event",
+        "tenant_apps/attendance/selectors/roster.py",
+        "if scanner is not None and event.pk in scanner.event_ids:",
+        "if scanner is not None:",
+        (f"{ROSTER}::test_an_enrolled_scanner_reads_those_of_its_events_while_it_may",),
+    ),
+    Break(
+        "a change that commits late is not in the next delta of a roster",
+        "tenant_apps/attendance/rules/rosters.py",
+        "cls(as_of=at - OVERLAP,",
+        "cls(as_of=at,",
+        (f"{ROSTER}::test_as_of_lies_back_so_that_what_commits_late_is_not_missed",),
+    ),
+    Break(
+        "a file of people is not in the next delta of a roster",
+        "shared_apps/accounts/services/rosters.py",
+        '[*_USER_FIELDS, "updated_at"]',
+        "_USER_FIELDS",
+        (f"{ROSTER}::test_a_replaced_pass_and_a_file_of_people_are_in_the_delta",),
     ),
 )
 

@@ -13,7 +13,8 @@ from shared_apps.accounts.models import SignInName, User
 from shared_apps.common.clock import now
 from shared_apps.federation.models import FederatedEvent, Visit
 from tenant_apps.attendance import demo
-from tenant_apps.attendance.models import Attendance, Correction, Scan
+from tenant_apps.attendance.models import Attendance, Correction, Expected, Scan
+from tenant_apps.attendance.services.closing import reevaluate_event
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.events.models import Event, Registration, Session
 from tenants.context import public_context
@@ -71,11 +72,18 @@ def test_demo_is_believable_and_consistent(cast: Cast) -> None:
     with cast.malimono.here():
         statuses = set(Event.objects.values_list("status", flat=True))
         assert statuses == {"draft", "published", "completed", "cancelled"}
-        assert {"present", "late", "left_early", "void"} <= set(Attendance.objects.values_list("status", flat=True))
+        assert {"present", "late", "left_early", "void", "absent"} <= set(
+            Attendance.objects.values_list("status", flat=True)
+        )
         assert {"recorded", "duplicate"} <= set(Scan.objects.values_list("outcome", flat=True))
         scans = set(Scan.objects.values_list("id", flat=True))
-        assert set(Attendance.objects.values_list("first_scan_id", flat=True)) <= scans
-        assert Attendance.objects.filter(status="void").count() == Correction.objects.count()
+        came = Attendance.objects.filter(first_in_at__isnull=False)
+        assert set(came.values_list("first_scan_id", flat=True)) <= scans
+        # One correction at each past event; at the required one who came by mistake was absent in the end.
+        assert Attendance.objects.filter(status="void").count() == Correction.objects.count() - 1
+        required = Event.objects.get(title=demo.REQUIRED_TITLE)
+        assert Expected.objects.filter(session__event=required).count() == required.attendances.count()
+        assert list(reevaluate_event(event_id=required.pk, at=now(), fix=False)) == []
         for event in Event.objects.filter(capacity__isnull=False):
             states = Counter(event.registrations.values_list("state", flat=True))
             assert states["registered"] <= event.capacity
