@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
+from shared_apps.accounts.models import User
 from shared_apps.common.clock import now
 from shared_apps.common.errors import DomainError
 from tenant_apps.attendance.models import Attendance
@@ -52,7 +53,7 @@ def check(site: Site, event: Event) -> None:
 def test_forty_hands_at_twenty_five_places(cast: Cast) -> None:
     site = cast.malimono
     event = make_placed_event(site, registration="approval", capacity=SEATS, organizer=site.organizer)
-    crowd, asking = enrol(site, 60), []
+    crowd = enrol(site, 60)
     organizer = site.organizer.user
     with site.here():
         asking = [register(by=person.user, at=now(), event_id=event.pk)[0].pk for person in crowd[:20]]
@@ -91,9 +92,10 @@ def test_forty_hands_at_twenty_five_places(cast: Cast) -> None:
 
     assert together(40, hand) == []
     assert max(most) <= SEATS
+    late = enrol_more(site, 10)  # so that somebody waits, however many have left
     with site.here():
-        for person in enrol_more(site, 10):  # so that somebody waits, however many have left
-            register(by=person.user, at=now(), event_id=event.pk)
+        for user in late:
+            register(by=user, at=now(), event_id=event.pk)
         with_seats = Registration.objects.filter(event=event, state="registered").count()
         for place in Registration.objects.filter(event=event, state="registered", user__isnull=False)[:2]:
             withdraw(by=place.user, at=now(), event_id=event.pk)
@@ -142,13 +144,12 @@ def test_a_place_is_not_taken_away_while_its_owner_comes_in(cast: Cast, how: str
     assert states(site, event) == {came.pk: "registered", site.friend.id: "waiting"}
 
 
-def enrol_more(site: Site, count: int):
+def enrol_more(site: Site, count: int) -> list[User]:
     """More people, with other names than ``enrol`` gives."""
-    from shared_apps.accounts.models import User
-
     users = [User(username=f"more{n}", role="student", password="!") for n in range(count)]
-    User.objects.bulk_create(users)
-    return [type("P", (), {"user": user}) for user in users]
+    with site.here():
+        User.objects.bulk_create(users)
+    return users
 
 
 def test_one_person_asking_from_many_clients_has_one_place(cast: Cast) -> None:

@@ -71,9 +71,8 @@ def test_whoever_has_come_does_not_give_the_place_back(cast: Cast, http: Http) -
     attendance = scan(http, campus, event, campus.student).json()["attendance"]["id"]
 
     refused = http.post(path_of(event, "registrations/withdraw/"), by=campus.student)
-    taken = Registration.objects
     with campus.here():
-        place = taken.get(user_id=campus.student.id).pk
+        place = Registration.objects.get(user_id=campus.student.id).pk
     declined = http.post(
         path_of(event, f"registrations/{place}/decline/"), {"reason": "no show"}, by=campus.organizer
     )  # fmt: skip
