@@ -671,17 +671,17 @@ BREAKS = (
         (PLACES,),
     ),
     Break(
-        "a place is given back behind a door's back",
+        "a place is taken away behind a door's back",
         "tenant_apps/events/services/registrations.py",
-        '    rows = Registration.objects.select_for_update(no_key=True, of=("self",))\n',
-        "    rows = Registration.objects.all()\n",
+        'Registration.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in',
+        "Registration.objects.filter(pk__in",
         (PLACE_RACES,),
     ),
     Break(
-        "seats are released behind a door's back",
+        "a place and the next are locked one after the other",
         "tenant_apps/events/services/registrations.py",
-        'places.order_by("id").select_for_update(no_key=True, of=("self",)).values_list',
-        'places.order_by("id").values_list',
+        "_lock([*ids, *_next_waiting(event, freed=len(ids))])",
+        "_lock(ids)",
         (PLACE_RACES,),
     ),
     Break(

@@ -16,6 +16,7 @@ from tenant_apps.events.errors import (
     EventFull,
     EventNotFound,
     GuestNotFound,
+    RegistrationNotFound,
     ScanIdReused,
     TooManyGuests,
     TooManyPassTries,
@@ -37,6 +38,7 @@ from tenant_apps.events.services.registrations import (
     check_open,
     give_back,
     lock_event_for_walk_ins,
+    lock_place,
     take_place,
 )
 from tenants.context import site_code
@@ -145,10 +147,10 @@ def withdraw_own_place(*, at: datetime, guest_pass: str, address: str) -> Regist
 
 
 def _withdraw(event: Event, *, by: User | None, at: datetime, guest_id: UUID) -> Registration:
-    rows = Registration.objects.select_for_update(no_key=True, of=("self",)).select_related("guest")
-    place = rows.filter(event=event, guest_id=guest_id).first()
-    if place is None:
-        raise GuestNotFound
+    try:
+        place = lock_place(event, guest_id=guest_id)
+    except RegistrationNotFound:
+        raise GuestNotFound from None
     if place.state in LIVE:
         give_back(place, event, state=PlaceState.WITHDRAWN, at=at)
         _record(place, "withdrawn", by=by, at=at)

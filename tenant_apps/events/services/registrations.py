@@ -5,13 +5,13 @@ race. A door that records somebody locks no more than their place, so whoever ta
 only then whether its owner has come.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from shared_apps.accounts.errors import UserNotFound
 from shared_apps.accounts.models import User
@@ -76,7 +76,7 @@ def withdraw(*, by: User, at: datetime, event_id: UUID) -> Registration:
     Raises: EventNotFound (drafts too), RegistrationNotFound, AlreadyAttended.
     """
     event = lock_shown_event(event_id)
-    place = _lock_place(event, user_id=by.pk)
+    place = lock_place(event, user_id=by.pk)
     if place.state in LIVE:
         give_back(place, event, state=PlaceState.WITHDRAWN, at=at)
         _record(place, "withdrawn", by=by, at=at)
@@ -93,7 +93,7 @@ def approve_place(*, by: User, at: datetime, event_id: UUID, registration_id: UU
     Raises: EventNotFound, NotYourEvent, EventClosed, RegistrationNotFound, OwnRequest, WrongPlaceState.
     """
     event = lock_event(event_id, by=by)
-    place = _lock_place(event, pk=registration_id)
+    place = lock_place(event, pk=registration_id)
     _refuse_own(place, by)
     if event.status != EventStatus.PUBLISHED:
         raise EventClosed
@@ -119,7 +119,7 @@ def decline_place(*, by: User, at: datetime, event_id: UUID, registration_id: UU
     Raises: EventNotFound, NotYourEvent, RegistrationNotFound, OwnRequest, AlreadyAttended, WrongPlaceState.
     """
     event = lock_event(event_id, by=by)
-    place = _lock_place(event, pk=registration_id)
+    place = lock_place(event, pk=registration_id)
     _refuse_own(place, by)
     if place.state == PlaceState.DECLINED:
         return place
@@ -223,6 +223,17 @@ def give_back(place: Registration, event: Event, *, state: PlaceState, at: datet
     promote_waiting(event, at=at)
 
 
+def lock_place(event: Event, **which: Any) -> Registration:
+    """Return one place of ``event``, locked with the one that follows it. Needs the event's lock.
+
+    Raises: RegistrationNotFound.
+    """
+    pk = Registration.objects.filter(event=event, **which).values_list("pk", flat=True).first()
+    if pk is None:
+        raise RegistrationNotFound
+    return _lock_with_next(event, [pk])[pk]
+
+
 def promote_waiting(event: Event, *, at: datetime) -> list[Registration]:
     """Give free places to those who have waited longest, and tell them; return their places. Needs the event's lock.
 
@@ -230,14 +241,7 @@ def promote_waiting(event: Event, *, at: datetime) -> list[Registration]:
     """
     if event.status != EventStatus.PUBLISHED or event.ends_at <= at:
         return []
-    waiting = (
-        Registration.objects.filter(Q(user__isnull=True) | Q(user__is_active=True), event=event)
-        .filter(state=PlaceState.WAITING)
-        .order_by("waiting_since", "id")
-    )
-    if event.capacity is not None:
-        waiting = waiting[: max(0, event.capacity - count_taken(event))]
-    promoted = list(waiting)
+    promoted = list(_lock(_next_waiting(event)))
     Registration.objects.filter(pk__in=[place.pk for place in promoted]).update(
         state=PlaceState.REGISTERED, promoted_at=at, updated_at=at
     )
@@ -280,12 +284,13 @@ def tidy_places(*, at: datetime) -> int:
     return sum(given_up) + sum(released)
 
 
-def _events_of(places: Any) -> list[UUID]:
+def _events_of(places: QuerySet[Registration]) -> list[UUID]:
     return list(places.order_by("event_id").values_list("event_id", flat=True).distinct())
 
 
-def _take_back(places: Any, event: Event, *, at: datetime) -> list[Registration]:
-    ids = list(places.order_by("id").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
+def _take_back(places: QuerySet[Registration], event: Event, *, at: datetime) -> list[Registration]:
+    ids = list(places.values_list("pk", flat=True))
+    _lock_with_next(event, ids)
     # Asked again after the lock: a door that had a place locked has committed by now, and its owner has come.
     taken = list(Registration.objects.filter(~has_come(), pk__in=ids))
     if not taken:
@@ -299,12 +304,26 @@ def _take_back(places: Any, event: Event, *, at: datetime) -> list[Registration]
     return taken
 
 
-def _lock_place(event: Event, **which: Any) -> Registration:
-    rows = Registration.objects.select_for_update(no_key=True, of=("self",))
-    place = rows.filter(event=event, **which).first()
-    if place is None:
-        raise RegistrationNotFound
-    return place
+def _lock_with_next(event: Event, ids: Sequence[UUID]) -> dict[UUID, Registration]:
+    """Lock the places ``ids`` together with those that get them when they come free."""
+    return {place.pk: place for place in _lock([*ids, *_next_waiting(event, freed=len(ids))])}
+
+
+def _lock(ids: Iterable[UUID]) -> QuerySet[Registration]:
+    """Return these places, locked in the one order that doors with many scans keep to as well: by id."""
+    return Registration.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=list(ids)).order_by("id")
+
+
+def _next_waiting(event: Event, *, freed: int = 0) -> list[UUID]:
+    """Return the ids of those who get the free places, ``freed`` more than there are now, in their order."""
+    waiting = (
+        Registration.objects.filter(Q(user__isnull=True) | Q(user__is_active=True), event=event)
+        .filter(state=PlaceState.WAITING)
+        .order_by("waiting_since", "id")
+    )
+    if event.capacity is not None:
+        waiting = waiting[: max(0, event.capacity - count_taken(event) + freed)]
+    return list(waiting.values_list("pk", flat=True))
 
 
 def _refuse_own(place: Registration, by: User) -> None:

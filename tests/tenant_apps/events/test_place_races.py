@@ -144,6 +144,35 @@ def test_a_place_is_not_taken_away_while_its_owner_comes_in(cast: Cast, how: str
     assert states(site, event) == {came.pk: "registered", site.friend.id: "waiting"}
 
 
+def test_a_door_with_many_scans_and_a_withdrawal_do_not_wait_for_each_other(cast: Cast) -> None:
+    """Both lock places by id: who waits has the lower one here, and gets the other's place."""
+    site = cast.malimono
+    event = make_placed_event(site, capacity=1)
+    first, second = site.friend.user, site.student.user
+    locked, happened = threading.Event(), threading.Event()
+    with site.here():
+        ids = [register(by=user, at=now(), event_id=event.pk)[0].pk for user in (first, second)]
+        withdraw(by=first, at=now(), event_id=event.pk)
+        register(by=first, at=now(), event_id=event.pk)
+    assert states(site, event) == {first.pk: "waiting", second.pk: "registered"}
+
+    def door() -> None:
+        with site.here(), transaction.atomic(), connection.cursor() as cursor:
+            for pk in sorted(ids):
+                cursor.execute("SELECT 1 FROM events_registration WHERE id = %s FOR SHARE", [pk])
+                locked.set()
+                happened.wait(0.5)
+
+    def give_back() -> None:
+        assert locked.wait(5)
+        with site.here():
+            withdraw(by=second, at=now(), event_id=event.pk)
+        happened.set()
+
+    assert together(2, lambda number: give_back() if number else door()) == []
+    assert states(site, event) == {first.pk: "registered", second.pk: "withdrawn"}
+
+
 def enrol_more(site: Site, count: int) -> list[User]:
     """More people, with other names than ``enrol`` gives."""
     users = [User(username=f"more{n}", role="student", password="!") for n in range(count)]
