@@ -17,6 +17,10 @@ WRITES = [
     ("POST", "accounts/users/"),
     ("POST", "events/events/"),
     ("POST", MARK),
+    ("POST", "events/scanners/"),
+    ("POST", "events/scanners/enrol/"),
+    ("POST", "events/scanners/contact/"),
+    ("POST", "events/attendance/venue-code/"),
 ]
 BODIES = {
     "not json": (b"{", 400, "parse_error"),
