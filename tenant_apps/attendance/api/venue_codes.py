@@ -70,7 +70,7 @@ class VenueCodesSerializer(serializers.Serializer):
     event_title = serializers.CharField(source="session.event.title")
     session = serializers.UUIDField(source="session.pk")
     session_name = serializers.CharField(source="session.name")
-    state = serializers.ChoiceField(choices=[(state.value, state.value) for state in VenueState])
+    state = serializers.ChoiceField(choices=VenueState.choices)
     opens_at = InstantField(source="session.opens_at")
     closes_at = InstantField(source="session.closes_at")
     server_time = InstantField(source="at")

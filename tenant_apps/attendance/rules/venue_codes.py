@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from django.db import models
+
 STEP_SECONDS: Final = 15
 DIGITS: Final = 6
 PREFIX: Final = "EASV1"
@@ -32,7 +34,7 @@ class Judgement(StrEnum):
     WRONG = "wrong"
 
 
-class VenueState(StrEnum):
+class VenueState(models.TextChoices):
     """Whether a session shows codes now."""
 
     OFF = "off"
