@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, cast
 from uuid import UUID
@@ -15,7 +15,7 @@ from shared_apps.common.ids import uuid7
 from shared_apps.outbox.services import add_message
 from tenant_apps.attendance.rules.decisions import Decision, Existing
 from tenant_apps.attendance.rules.presence import Mark, Policy, Presence, evaluate
-from tenant_apps.attendance.rules.scanners import ScannerKind
+from tenant_apps.attendance.rules.scanners import ScannerKind, clock_skew
 from tenant_apps.attendance.rules.scans import Code, Direction, Door, Method, Outcome
 from tenant_apps.attendance.selectors.scans import EventFacts, ScanFacts
 from tenant_apps.attendance.services.statements import (
@@ -84,7 +84,7 @@ class ScanAnswer:
 
 def measure_skew(*, device_now: datetime | None, at: datetime) -> int | None:
     """Return by how many milliseconds the device's clock is ahead; None where it did not say its time."""
-    return None if device_now is None else round((device_now - at) / timedelta(milliseconds=1))
+    return None if device_now is None else clock_skew(device_now=device_now, at=at)
 
 
 class Overtaken(Exception):
