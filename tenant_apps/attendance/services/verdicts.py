@@ -263,7 +263,8 @@ class Verdict:
             "fingerprint": self.fingerprint,
             "event_id": self.scan.event_id,
             "federated_event_id": self.event.federated_event_id,
-            "session_id": window.id if window else None,
+            # A door that refused on its own has looked at the session.
+            "session_id": window.id if window else self.scan.session_id if self.scan.refusal else None,
             "user_id": self.user_id,
             "guest_id": self.guest_id,
             "visitor_home": self.home.code if self.home else "",

@@ -188,6 +188,7 @@ def test_a_second_person_with_the_same_device_is_refused_and_kept_as_evidence(ca
     assert str(campus.student.id) not in second.content.decode()
     with campus.here():
         evidence = Scan.objects.get(code="device_used")
+        assert evidence.session_id == session.pk
         assert (evidence.user_id, str(campus.student.id) in evidence.reason) == (campus.friend.id, True)
         for same in ({"user_id": campus.organizer.id, "device": DeviceUse.objects.first().device},
                      {"user_id": campus.student.id, "device": b"x" * 32}):  # fmt: skip
