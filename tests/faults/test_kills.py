@@ -74,6 +74,61 @@ def test_web_processes_killed_while_scanning(cast: Cast, tmp_path: Path) -> None
         assert kill_one.killed["worker"] >= 2
 
 
+def test_web_processes_killed_in_a_batch(cast: Cast, tmp_path: Path) -> None:
+    """Each scan of a batch is stored once or not at all, and the same batch sent again completes it."""
+    site = cast.malimono
+    event = make_event(site)
+    with site.here():
+        users = [User(username=f"k{n}", student_id=f"K-{n}", role="student", password="!") for n in range(300)]
+        User.objects.bulk_create(users)
+        Profile.objects.bulk_create([Profile(user=user) for user in users])
+    sizes: list[int] = []
+    acknowledged: dict[str, str] = {}
+    lock = threading.Lock()
+    trouble: list[str] = []
+
+    def door(number: int) -> None:
+        for turn in range(12):
+            some = random.Random(number * 100 + turn).sample(users, 150)
+            scans = [
+                {"event_id": str(event.pk), "user_id": str(user.pk), "scan_id": str(uuid7()), "sequence": turn}
+                for user in some
+            ]
+            ids = [scan["scan_id"] for scan in scans]
+            until = time.monotonic() + 60
+            while time.monotonic() < until:
+                status, answer = server.send(
+                    "POST", "/api/v1/events/attendance/batch/", {"scans": scans}, host=site.host,
+                    token=site.scanner.token,
+                )  # fmt: skip
+                if status == 200:
+                    with lock:
+                        results = answer["results"]
+                        acknowledged.update({row["scan_id"]: row["body"]["outcome"] for row in results})
+                    break
+                if status not in {0, 503}:
+                    trouble.append(f"{status} {answer}")
+                # All of a batch, or nothing of it.
+                with site.here():
+                    sizes.append(Scan.objects.filter(scan_id__in=ids).count())
+                time.sleep(0.05)
+            else:
+                trouble.append("never answered")
+
+    with live_server(tmp_path / "web.log") as server:
+        kill_one = Killer(server)
+        scan_through(server, door=door, doors=4, harm=kill_one)
+        assert kill_one.killed["worker"] >= 2
+
+    assert trouble == []
+    assert set(sizes) <= {0, 150}
+    assert len(acknowledged) == 4 * 12 * 150
+    with site.here():
+        stored = {str(scan_id): outcome for scan_id, outcome in Scan.objects.values_list("scan_id", "outcome")}
+        assert stored == acknowledged
+        assert Attendance.objects.count() == Scan.objects.filter(outcome="recorded").count()
+
+
 @pytest.mark.skipif("EAS_TEST_SUPERUSER_URL" not in os.environ, reason="needs the embedded server's superuser")
 def test_database_connections_cut_while_scanning(cast: Cast, tmp_path: Path) -> None:
     with cutting("malimono") as cut_all, live_server(tmp_path / "web.log") as server:

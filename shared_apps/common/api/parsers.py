@@ -10,6 +10,7 @@ from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 
 MAX_DEPTH: Final = 20
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|\x00")
 
 
@@ -56,7 +57,7 @@ def _walk(value: Any, depth: int) -> None:
     if depth < 0:
         raise _too_deep()
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if _UNSTORABLE.search(value):
             raise ParseError("Text holds a NUL character or half of a surrogate pair.")
     elif isinstance(value, list):
         for item in value:

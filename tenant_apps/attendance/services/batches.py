@@ -44,6 +44,11 @@ from tenants.models import CampusState
 from tenants.registry_types import CampusEntry
 
 MOST_SCANS: Final = 500
+# What of a scan's values an attendance is written with.
+_WRITTEN: Final = (
+    "event_id", "federated_event_id", "session_id", "attendance_id", "is_closed", "needs_place", "user_id", "guest_id",
+    "status", "decided_status", "first_in_at", "last_out_at", "stayed",
+)  # fmt: skip
 _TRIES: Final = 5
 
 
@@ -312,8 +317,8 @@ class _Batch:
         row.changes = row.changes or verdict.is_in_ledger
         row.verdict = verdict
         row.values = {
-            **values, "id": row_id, "is_new": row.is_new, "first_scan_id": after.first_scan_id,
-            "method": after.method, "operator_id": after.operator_id,
+            **{name: values[name] for name in _WRITTEN}, "id": row_id, "is_new": row.is_new,
+            "first_scan_id": after.first_scan_id, "method": after.method, "operator_id": after.operator_id,
             "person_id": verdict.person_id if verdict.home else None,
             "home": (verdict.home or current_campus()).code,
         }  # fmt: skip
@@ -416,13 +421,18 @@ def _run(statement: str, *, at: datetime, host: str = "", **rows: Sequence[dict[
 
 
 def _json(rows: Iterable[dict[str, Any]]) -> str:
-    return json.dumps(list(rows), default=_plain)
+    # Most ids and times are those of many rows.
+    texts: dict[Any, str] = {}
 
+    def plain(value: Any) -> str:
+        text = texts.get(value)
+        if text is None:
+            is_time = isinstance(value, datetime)
+            text = value.isoformat() if is_time else value.hex() if isinstance(value, bytes) else str(value)
+            texts[value] = text
+        return text
 
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value.hex() if isinstance(value, bytes) else str(value)
+    return json.dumps(list(rows), default=plain, check_circular=False)
 
 
 def _pairs(text: str | None) -> set[tuple[UUID, UUID]]:

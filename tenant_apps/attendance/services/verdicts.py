@@ -115,6 +115,9 @@ class Verdict:
     is_counted_elsewhere: bool = False
     id: UUID = field(default_factory=uuid7)
 
+    def __post_init__(self) -> None:
+        self._zone = current_campus().zone
+
     def store(self) -> dict[str, Any]:
         """Write scan and attendance, at a federated event the visit too, in one statement; return the answer.
 
@@ -380,4 +383,4 @@ class Verdict:
         }
 
     def _local(self, moment: datetime | None) -> str | None:
-        return moment.astimezone(current_campus().zone).isoformat() if moment else None
+        return moment.astimezone(self._zone).isoformat() if moment else None

@@ -11,6 +11,7 @@ from shared_apps.common.clock import now
 from shared_apps.common.ids import uuid7
 from tenant_apps.attendance.models import Attendance, Scan
 from tenant_apps.attendance.rules.scans import Method
+from tenant_apps.attendance.services.batches import record_batch
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import record_scan
 from tenant_apps.attendance.services.verdicts import ScanRequest
@@ -87,6 +88,85 @@ def test_doors_racing_for_the_same_people(cast: Cast) -> None:
 @pytest.mark.slow
 def test_thirty_two_doors_and_two_hundred_people(cast: Cast) -> None:
     race(cast, threads=32, people=200)
+
+
+@pytest.mark.slow
+def test_sixty_four_doors_and_a_thousand_people_by_single_calls_and_batches(cast: Cast) -> None:
+    """Everybody at two doors: some send each scan as it is taken, others fifty at a time and some of them twice."""
+    site = cast.malimono
+    event = make_event(site)
+    ids = enrol(site, 1000)
+    shares = [ids[number::32] for number in range(32)] * 2
+    answers: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    def door(number: int) -> None:
+        dice = random.Random(number)
+        scans = [
+            ScanRequest(event_id=event.pk, method=Method.USER, value=user_id, scan_id=uuid7())
+            for user_id in dice.sample(shares[number], len(shares[number]))
+        ]
+        outcomes = {}
+        with site.here():
+            if number % 3 == 0:
+                for scan in scans:
+                    answer = record_scan(by=site.scanner.user, at=now(), scan=scan)
+                    outcomes[scan.scan_id] = answer.body["outcome"]
+            else:
+                for batch in (scans[:20], scans, scans[20:]):
+                    found = record_batch(by=site.scanner.user, at=now(), scans=batch)
+                    for scan, answer in zip(batch, found, strict=True):
+                        first = outcomes.setdefault(scan.scan_id, answer.body["outcome"])
+                        assert answer.body["outcome"] == first
+        with lock:
+            answers.update(outcomes.values())
+
+    assert together(64, door) == []
+    assert answers == {"recorded": 1000, "duplicate": 1000}
+    with site.here():
+        assert Attendance.objects.count() == 1000
+        assert Scan.objects.count() == Scan.objects.values("scan_id").distinct().count() == 2000
+        assert Scan.objects.filter(outcome="recorded").count() == 1000
+
+
+def test_batches_of_the_same_people_at_once(cast: Cast) -> None:
+    """In different orders, with single calls between: nobody waits for each other in a circle, and nobody is lost."""
+    site = cast.malimono
+    event = make_event(site)
+    ids = enrol(site, 40)
+    answers: Counter[str] = Counter()
+
+    def door(number: int) -> None:
+        order = random.Random(number).sample(ids, len(ids))
+        scans = [ScanRequest(event_id=event.pk, method=Method.USER, value=id_, scan_id=uuid7()) for id_ in order]
+        with site.here():
+            found = (
+                record_batch(by=site.scanner.user, at=now(), scans=scans)
+                if number % 4
+                else [record_scan(by=site.scanner.user, at=now(), scan=scan) for scan in scans]
+            )
+        answers.update(answer.body["outcome"] for answer in found)
+
+    assert together(8, door) == []
+    assert answers == {"recorded": 40, "duplicate": 280}
+    with site.here():
+        assert (Attendance.objects.count(), Scan.objects.count()) == (40, 320)
+
+
+def test_one_batch_sent_by_eight_threads_is_one_batch(cast: Cast) -> None:
+    site = cast.malimono
+    event = make_event(site)
+    scans = [ScanRequest(event_id=event.pk, method=Method.USER, value=id_, scan_id=uuid7()) for id_ in enrol(site, 20)]
+    answers = []
+
+    def send(_: int) -> None:
+        with site.here():
+            answers.append(record_batch(by=site.scanner.user, at=now(), scans=scans))
+
+    assert together(8, send) == []
+    assert all(found == answers[0] for found in answers)
+    with site.here():
+        assert (Attendance.objects.count(), Scan.objects.count()) == (20, 20)
 
 
 def test_one_scan_id_sent_by_sixteen_threads_is_one_scan(cast: Cast) -> None:
