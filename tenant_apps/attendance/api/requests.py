@@ -30,8 +30,6 @@ from tenant_apps.attendance.rules.requests import (
 from tenant_apps.attendance.selectors.requests import get_request, list_own_requests, list_requests_to_decide
 from tenant_apps.attendance.services.requests import approve_request, ask, decline_request, withdraw_request
 
-_PRESENCE = [WantedStatus.PRESENT, WantedStatus.LATE]
-
 
 class AskSerializer(StrictSerializer):
     """What somebody asks for themselves: an excuse has a category, a correction a session and a status."""
@@ -43,7 +41,7 @@ class AskSerializer(StrictSerializer):
     )
     category = serializers.ChoiceField(choices=ExcuseCategory.choices, required=False, help_text="Of an excuse")
     status = serializers.ChoiceField(
-        choices=[(one.value, one.label) for one in _PRESENCE], required=False, help_text="Of a correction"
+        choices=WantedStatus.choices, required=False, help_text="Of a correction: `present` or `late`"
     )
     reason = serializers.CharField(max_length=2000, validators=[check_paragraphs])
     evidence = serializers.CharField(
@@ -59,6 +57,8 @@ class AskSerializer(StrictSerializer):
         if other in attrs:
             kind = "an excuse" if is_excuse else "a correction"
             raise ValidationError({other: [ErrorDetail(f"Not a part of {kind}.", "not_allowed")]})
+        if attrs.get("status") == WantedStatus.EXCUSED:
+            raise ValidationError({"status": [ErrorDetail("Ask for an excuse instead.", "invalid_choice")]})
         return attrs
 
 

@@ -107,9 +107,12 @@ class ScanSerializer(serializers.ModelSerializer):
 class CorrectSerializer(ReasonSerializer):
     """What staff decide an attendance is; to make it void there is the undo."""
 
-    status = serializers.ChoiceField(
-        choices=[choice for choice in AttendanceStatus.choices if choice[0] != AttendanceStatus.VOID]
-    )
+    status = serializers.ChoiceField(choices=AttendanceStatus.choices, help_text="Not `void`")
+
+    def validate_status(self, status: str) -> str:
+        if status == AttendanceStatus.VOID:
+            raise ValidationError("To make an attendance void, undo it.", "invalid_choice")
+        return status
 
 
 class HistoryDetailsSerializer(serializers.Serializer):
@@ -129,7 +132,7 @@ class HistoryEntrySerializer(serializers.Serializer):
     """One scan or decision that made an attendance what it is."""
 
     id = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=["scan", "correction"])
+    kind = serializers.CharField(help_text="`scan` or `correction`")
     at = InstantField()
     by = serializers.UUIDField(allow_null=True)
     by_name = serializers.CharField(allow_null=True)

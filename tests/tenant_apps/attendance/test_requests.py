@@ -213,6 +213,25 @@ def test_an_excuse_after_closing_excuses_at_once_but_for_who_came(cast: Cast, ht
         assert list(Correction.objects.values_list("from_status", "to_status")) == [("absent", "excused")]
 
 
+def test_a_scan_that_arrives_after_the_excuse_is_presence(cast: Cast, http: Http) -> None:
+    """Taken without a network, sent when the session was closed and the absence excused: they were there after all."""
+    site = cast.malimono
+    event = make_event(site)
+    session = session_of(site, event)
+    close(site, session, site.student)
+    path = asked(http, excuse(event, session), by=site.student)
+    assert http.post(f"{path}approve/", {}, by=site.organizer).status_code == 200
+    body = {
+        "event_id": str(event.pk), "session_id": str(session.pk), "user_id": str(site.student.id),
+        "captured_at": (now() - timedelta(minutes=5)).isoformat(),
+    }  # fmt: skip
+
+    answer = http.post("events/attendance/mark_attendance/", body, by=site.scanner)
+
+    assert answer.status_code == 201, answer.content
+    assert status_of(site, site.student, session) == ("present", "")
+
+
 def test_declined_needs_a_reason_and_changes_nothing(cast: Cast, http: Http) -> None:
     site = cast.malimono
     event = make_event(site)
@@ -347,7 +366,9 @@ def test_sessions_of_other_events_and_of_other_campuses_are_unknown(cast: Cast, 
         http.post(PATH, excuse(away), by=site.student),
         http.post(PATH, correction(event, session_of(site, event)) | {"session_id": None}, by=site.student),
     ]
+    excused = http.post(PATH, correction(event, session_of(site, event), status="excused"), by=site.student)
 
+    assert (excused.status_code, codes(excused)) == (400, ["invalid_choice"])
     assert [(one.status_code, codes(one)) for one in answers] == [(404, ["not_found"])] * 3 + [
         (400, ["session_needed"])
     ]
