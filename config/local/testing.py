@@ -51,6 +51,6 @@ def _run(root: Path, folder: Path, arguments: list[str], supervisor: Supervisor)
         extra["EAS_TEST_SUPERUSER_URL"] = postgres.superuser_url()
     command = [sys.executable, "-m", "pytest"]
     if not any(argument.startswith(("-n", "--dist", "--pdb")) for argument in arguments):
-        command += ["-n", str(min(os.cpu_count() or 2, 8)), "--dist", "loadfile"]
+        command += ["-n", str(min(os.cpu_count() or 2, 8)), "--dist", "worksteal"]
     say("running the tests")
     return subprocess.run([*command, *arguments], cwd=root, env=child_environment(extra), check=False).returncode

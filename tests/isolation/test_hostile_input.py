@@ -152,7 +152,7 @@ def test_naming_the_own_campus_changes_nothing(cast: Cast, http: Http, named: st
     )
 
     assert answer.status_code == 200
-    assert answer.json()["count"] == 6
+    assert answer.json()["count"] == 7
 
 
 @pytest.mark.parametrize("named", ["DELCARMEN", "abc", "1", "NOWHERE", "other id", "\u0000", "MALIMONO,DELCARMEN"])

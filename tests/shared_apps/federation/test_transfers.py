@@ -631,7 +631,7 @@ def test_accepted_eight_times_at_once_it_is_one_account(cast: Cast, http: Http) 
     with destination.here():
         assert User.objects.filter(person_id=ana.user.person_id).count() == 1
         assert OutboxMessage.objects.count() == 1
-        assert User.objects.count() == 7
+        assert User.objects.count() == 8
 
 
 def test_accepting_against_cancelling_has_one_winner(cast: Cast, http: Http) -> None:

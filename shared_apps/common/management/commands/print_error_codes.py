@@ -28,6 +28,8 @@ _FRAMEWORK: Final = (
     (400, "out_of_range", "An instant lies outside the years 2000 to 2100."),
     (400, "identify_person", "Name the person by exactly one of pass, student_id and user_id."),
     (400, "sessions_or_times", "Give either sessions, or starts_at and ends_at of the only one."),
+    (400, "sessions_or_pattern", "Give either sessions or a pattern."),
+    (400, "last_day_or_count", "Give either last_day or count."),
     (400, "digits_or_code", "Give either digits, with or without session_id, or code."),
     (400, "invalid_device", "A device's key is 16 to 64 bytes in base64url."),
     (405, "method_not_allowed", "The path does not take this method."),
