@@ -21,6 +21,7 @@ WRITES = [
     ("POST", "events/scanners/enrol/"),
     ("POST", "events/scanners/contact/"),
     ("POST", "events/attendance/venue-code/"),
+    ("POST", "events/attendance/batch/"),
 ]
 BODIES = {
     "not json": (b"{", 400, "parse_error"),

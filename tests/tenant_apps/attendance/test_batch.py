@@ -201,6 +201,39 @@ def test_a_batch_that_is_none_is_refused(cast: Cast, http: Http, body: dict, att
     assert [(error["attr"], error["code"]) for error in answer.json()["errors"]] == [(attr, code)]
 
 
+def test_hostile_scans_are_unusable_one_by_one(cast: Cast, http: Http) -> None:
+    campus = cast.malimono
+    event = make_event(campus)
+    good = scan_of(event, student_id="2024-0001")
+    hostile: list[Any] = [
+        7, True, "x", [], [[]], {}, {"a": 1}, {**good, "scan_id": None}, {**good, "scan_id": ["x"]},
+        {**good, "scan_id": 7}, {**good, "event_id": {}}, {**good, "sequence": -1}, {**good, "sequence": 2**63},
+        {**good, "sequence": "x"}, {**good, "captured_at": "9999-12-31T23:59:59Z"}, {**good, "captured_at": 1e308},
+        {**good, "student_id": "x" * 10_000}, {**good, "reason": "x" * 501}, {**good, "direction": "up"},
+        {**good, "user_id": good["event_id"]}, {**good, "student_id": None}, {**good, "guest_pass": "y" * 201},
+        {**good, "door": "kiosk"}, {**good, "scanner_id": good["event_id"]}, {**good, "dry_run": True},
+    ]  # fmt: skip
+
+    answer = http.post(BATCH, {"scans": [*hostile, good]}, by=campus.scanner)
+
+    rows = answer.json()["results"]
+    assert [row["status"] for row in rows] == [400] * len(hostile) + [201]
+    for row in rows[:-1]:
+        assert row["body"]["type"] == "validation_error"
+        assert all({"code", "detail", "attr"} == set(error) for error in row["body"]["errors"])
+    assert count_rows(campus) == (1, 1)
+
+
+def test_an_unusable_scan_is_told_as_the_single_call_tells_it(cast: Cast, http: Http) -> None:
+    campus = cast.malimono
+    bad = {"event_id": "abc", "scan_id": str(uuid7()), "student_id": "1", "direction": "up", "colour": 1}
+
+    single = http.post(MARK, bad, by=campus.scanner)
+    (row,) = http.post(BATCH, {"scans": [bad]}, by=campus.scanner).json()["results"]
+
+    assert (row["status"], row["body"]) == (single.status_code, single.json())
+
+
 def test_a_dry_run_of_a_batch_answers_the_same_and_writes_nothing(cast: Cast, http: Http) -> None:
     host, home = cast.delcarmen, cast.malimono
     event = make_shared_event(host, home, seats=1)
