@@ -17,7 +17,6 @@ import hmac
 import struct
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -90,16 +89,10 @@ def read_pass(text: str) -> Pass:
     if public_key is None:
         raise ForgedPass
     try:
-        _load_key(bytes(public_key)).verify(signature, signed.encode())
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed.encode())
     except InvalidSignature:
         raise ForgedPass from None
     return content
-
-
-@lru_cache(maxsize=2048)
-def _load_key(raw: bytes) -> Ed25519PublicKey:
-    """Return the key of those bytes; loading one takes as long as using it."""
-    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 def rotating_secret(content: Pass) -> bytes:
