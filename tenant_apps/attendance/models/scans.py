@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from shared_apps.common.ids import uuid7
 from tenant_apps.attendance.rules.scans import Direction, Door, Method, Outcome
@@ -65,6 +66,13 @@ class Scan(models.Model):
             ),
             # What came lately, at whatever event: a summary of each stretch of the table; recording hardly pays for it.
             BrinIndex(fields=["received_at"], name="attendance_scan_received"),
+            # Goings of people who were not known to have come: they count once the earlier coming arrives.
+            models.Index(
+                "session_id",
+                Coalesce("user_id", "person_id", "guest_id"),
+                name="attendance_scan_going",
+                condition=Q(code="not_checked_in"),
+            ),
             models.Index(
                 fields=["attendance_id"], name="attendance_scan_attendance", condition=Q(attendance_id__isnull=False)
             ),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from tenant_apps.attendance.rules.scans import Method
 from tenant_apps.attendance.selectors.scans import (
     EVENT,
     EXISTING,
+    GOING,
     SESSIONS,
+    SUBJECT,
     EventFacts,
     PersonFacts,
     PriorScan,
@@ -39,7 +42,10 @@ _PEOPLE: Final = f"""
 """
 # One snapshot of everything that may have to be locked first.
 _FACTS: Final = f"""
-    SELECT (SELECT json_agg(json_build_array(e.id, {EVENT}, {SESSIONS}))
+    SELECT (SELECT json_agg(json_build_array(s.event_id, {SUBJECT}, m.session_id, m.effective_at))
+              FROM events_session s JOIN attendance_scan m ON m.session_id = s.id AND {GOING}
+             WHERE s.event_id = ANY(%(events)s::uuid[]) AND {SUBJECT} = ANY(%(subjects)s::uuid[]))::text,
+           (SELECT json_agg(json_build_array(e.id, {EVENT}, {SESSIONS}))
               FROM events_event e WHERE e.id = ANY(%(events)s::uuid[]))::text,
            (SELECT json_agg(json_build_array(p.scan_id, encode(p.fingerprint, 'hex'), p.code, p.answer))
               FROM attendance_scan p WHERE p.scan_id = ANY(%(scan_ids)s::uuid[]))::text,
@@ -81,6 +87,8 @@ class BatchFacts:
     existing: Mapping[tuple[UUID, UUID], list[Existing]]
     places: Mapping[tuple[UUID, UUID], str]
     visitors: Mapping[tuple[UUID, UUID], list[Any]]
+    # Sessions and times of goings before any coming, by event and person: user, guest, or person id of a visitor.
+    goings: Mapping[tuple[UUID, UUID], list[tuple[UUID, datetime]]]
 
 
 def find_people(
@@ -117,12 +125,16 @@ def find_batch_facts(
         "events": list(events), "scan_ids": list(scan_ids), "attendances": list(attendances), "users": list(users),
         "guests": list(guests), "visitor_events": [event for event, _, _ in triples],
         "homes": [home for _, home, _ in triples], "visitors": [person for _, _, person in triples],
+        "subjects": [*users, *guests, *(person for _, _, person in triples)],
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, asked)
-        event_rows, prior_rows, existing_rows, place_rows, visitor_rows = (
+        going_rows, event_rows, prior_rows, existing_rows, place_rows, visitor_rows = (
             json.loads(text or "[]") for text in cursor.fetchone()
         )
+    goings: dict[tuple[UUID, UUID], list[tuple[UUID, datetime]]] = {}
+    for event_id, subject, session_id, at in going_rows:
+        goings.setdefault((UUID(event_id), UUID(subject)), []).append((UUID(session_id), datetime.fromisoformat(at)))
     existing: dict[tuple[UUID, UUID], list[Existing]] = {}
     for event_id, subject, values in existing_rows:
         existing.setdefault((UUID(event_id), UUID(subject)), []).append(read_existing(values))
@@ -132,6 +144,7 @@ def find_batch_facts(
         existing=existing,
         places={(UUID(event_id), UUID(subject)): state for event_id, subject, state in place_rows},
         visitors={(UUID(event_id), UUID(person)): columns for event_id, person, *columns in visitor_rows},
+        goings=goings,
     )
 
 

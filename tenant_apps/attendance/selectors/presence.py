@@ -11,16 +11,25 @@ from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules.closing import Difference, Stored, derive_again
 from tenant_apps.attendance.rules.presence import Mark, Policy
 from tenant_apps.attendance.rules.scans import Window
+from tenant_apps.attendance.selectors.scans import GOING, SUBJECT
 from tenant_apps.events.models import Session
 
-# What was scanned before somebody made the attendance void counts no more.
-_MARKS = """
+# What was scanned before somebody made the attendance void counts no more. Who went before they were known to have come
+# was refused, and yet went.
+_MARKS = f"""
     SELECT c.attendance_id, c.effective_at, c.direction
       FROM attendance_scan c
      WHERE c.attendance_id = ANY(%s) AND c.outcome <> 'refused'
        AND NOT EXISTS (SELECT 1 FROM attendance_correction v
                         WHERE v.attendance_id = c.attendance_id AND v.to_status = 'void'
                           AND v.decided_at >= c.received_at)
+    UNION ALL
+    SELECT a.id, m.effective_at, m.direction
+      FROM attendance_attendance a
+      LEFT JOIN attendance_visitor w ON w.id = a.visitor_id
+      JOIN attendance_scan m
+        ON m.session_id = a.session_id AND {GOING} AND {SUBJECT} = coalesce(a.user_id, w.person_id, a.guest_id)
+     WHERE a.id = ANY(%s)
 """
 
 
@@ -57,9 +66,9 @@ def find_differences(*, session: Session, attendances: Sequence[Attendance], is_
 
 
 def _find_marks(attendance_ids: Iterable[UUID]) -> dict[UUID, list[Mark]]:
-    marks: dict[UUID, list[Mark]] = defaultdict(list)
+    ids, marks = list(attendance_ids), defaultdict[UUID, list[Mark]](list)
     with connection.cursor() as cursor:
-        cursor.execute(_MARKS, [list(attendance_ids)])
+        cursor.execute(_MARKS, [ids, ids])
         for attendance_id, at, direction in cursor.fetchall():
             marks[attendance_id].append(Mark(at, direction))
     return marks

@@ -21,7 +21,7 @@ from shared_apps.federation.rules import (
 from tenant_apps.attendance.rules.decisions import Existing, Known
 from tenant_apps.attendance.rules.presence import Mark, Policy
 from tenant_apps.attendance.rules.scanners import ScannerKind
-from tenant_apps.attendance.rules.scans import Method, Window
+from tenant_apps.attendance.rules.scans import Direction, Method, Window
 from tenant_apps.events.rules.registrations import RegistrationMode
 
 
@@ -108,6 +108,12 @@ class ScanFacts:
     prior: PriorScan | None
     visitor: VisitorFacts | None = None
     scanner: ScannerFacts | None = None
+    # Sessions and times at which the person went without having come, as far as was known then.
+    goings: tuple[tuple[UUID, datetime], ...] = ()
+
+    def goings_from(self, session_id: UUID) -> tuple[Mark, ...]:
+        """Return those of one session: they count once an earlier coming arrives."""
+        return tuple(Mark(at, Direction.OUT) for where, at in self.goings if where == session_id)
 
 
 _WHO: Final = {
@@ -136,6 +142,9 @@ EXISTING: Final = """
             AND m.received_at > coalesce((SELECT max(c.decided_at) FROM attendance_correction c
                                            WHERE c.attendance_id = a.id AND c.to_status = 'void'), '-infinity')))
 """
+# Goings of somebody who had not come, as far as was known then: refused, and true once an earlier coming arrives.
+SUBJECT: Final = "coalesce(m.user_id, m.person_id, m.guest_id)"
+GOING: Final = "m.code = 'not_checked_in'"
 _FACTS: Final = """
     SELECT {event}, {sessions},
            u.id, u.person_id, u.first_name, u.last_name, u.username, u.student_id, u.is_active, u.pass_serial,
@@ -145,6 +154,9 @@ _FACTS: Final = """
            (SELECT json_agg({existing} ORDER BY a.status = 'void')
               FROM attendance_attendance a
              WHERE (a.user_id = u.id OR a.visitor_id = w.id OR a.guest_id = g.id) AND a.event_id = e.id)::text,
+           (SELECT json_agg(json_build_array(m.session_id, m.effective_at))
+              FROM events_session s JOIN attendance_scan m ON m.session_id = s.id AND {going}
+             WHERE s.event_id = e.id AND {who_went} = {subject})::text,
            p.fingerprint, p.code, p.answer::text, k.id, k.kind, k.event_ids, k.expires_at, k.revoked_at {columns}
       FROM (SELECT 1) AS one
       LEFT JOIN events_event e ON e.id = %(event_id)s
@@ -159,6 +171,7 @@ _FACTS: Final = """
 # void comes last.
 _VISITOR: Final = {
     "person_id": "%(value)s",
+    "subject": "%(value)s",
     "columns": ", w.id, w.display_name, f.kind, f.status, %(home)s = ANY(f.participants), i.event_id IS NOT NULL, "
     "i.seats, coalesce(i.taken, 0), r.state, coalesce(x.through_serial, 0)",
     "joins": """
@@ -182,8 +195,8 @@ def find_scan_facts(
     nobody.
     """
     statement = _FACTS.format(
-        event=EVENT, sessions=SESSIONS, existing=EXISTING, who=_WHO[Method(method)], person_id="u.person_id",
-        columns="", joins="",
+        event=EVENT, sessions=SESSIONS, existing=EXISTING, going=GOING, who_went=SUBJECT, who=_WHO[Method(method)],
+        person_id="u.person_id", subject="coalesce(u.id, g.id)", columns="", joins="",
         guest="g.pass_digest = %(value)s AND g.event_id = e.id" if method == Method.GUEST else "false",
     )  # fmt: skip
     asked = {"event_id": event_id, "value": value, "scan_id": scan_id, "operator_id": operator_id}
@@ -197,7 +210,8 @@ def find_visitor_scan_facts(
 ) -> ScanFacts:
     """The same for the holder of another campus's pass, with what the federation says of them: one statement."""
     statement = _FACTS.format(
-        event=EVENT, sessions=SESSIONS, existing=EXISTING, who=_WHO[Method.PASS], guest="false", **_VISITOR
+        event=EVENT, sessions=SESSIONS, existing=EXISTING, going=GOING, who_went=SUBJECT, who=_WHO[Method.PASS],
+        guest="false", **_VISITOR,
     )  # fmt: skip
     asked = {"event_id": event_id, "value": person_id, "scan_id": scan_id, "operator_id": operator_id, "home": home}
     with connection.cursor() as cursor:
@@ -229,8 +243,8 @@ def read_visitor(
 
 def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
     """Return what every scan needs of the row, and the columns that only visitors have."""
-    event_columns, person_columns, (guest_id, guest_name, place, existing) = row[:7], row[7:15], row[15:19]
-    (fingerprint, code, answer), scanner_columns, rest = row[19:22], row[22:27], row[27:]
+    event_columns, person_columns, (guest_id, guest_name, place, existing, goings) = row[:7], row[7:15], row[15:20]
+    (fingerprint, code, answer), scanner_columns, rest = row[20:23], row[23:28], row[28:]
     person = prior = None
     if person_columns[0] is not None:
         person = read_person(person_columns, place)
@@ -244,6 +258,7 @@ def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
         existing=tuple(read_existing(values) for values in json.loads(existing or "[]")),
         prior=prior,
         scanner=read_scanner(scanner_columns) if scanner_columns[0] is not None else None,
+        goings=tuple((UUID(session), datetime.fromisoformat(at)) for session, at in json.loads(goings or "[]")),
     )
     return facts, list(rest)
 

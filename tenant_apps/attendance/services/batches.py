@@ -274,12 +274,14 @@ class _Batch:
             person = replace(person, place=facts.places.get((event_id, person.known.id)))
             person_id, subject = person.person_id, person.person_id or person.known.id
         key = (event_id, subject) if subject else None
+        goer = person.known.id if person else person_id
+        goings = facts.goings.get((event_id, goer), []) if goer else []
         verdict = judge(
             scan=item.scan, by=self.by, at=self.at, effective_at=item.effective_at, corrected=item.corrected,
             fingerprint=item.fingerprint, claim=item.claim, event=event, home=item.home, person_id=person_id,
             facts=ScanFacts(
                 event=event, person=person, existing=tuple(self.existing.get(key, ())) if key else (), prior=None,
-                visitor=visitor, scanner=scanner,
+                visitor=visitor, scanner=scanner, goings=tuple(goings),
             ),
             is_counted_elsewhere=(event.federated_event_id, person_id) in self.elsewhere,
         )  # fmt: skip

@@ -187,7 +187,7 @@ class Verdict:
         window, existing = self.decision.window, self.decision.existing
         if self.decision.outcome == Outcome.REFUSED or window is None:
             return None
-        history = existing.history if existing else ()
+        history = (*(existing.history if existing else ()), *self.facts.goings_from(window.id))
         mark = Mark(self.effective_at, self.scan.direction.value)
         policy = self.event.policies.get(window.id, Policy())
         return evaluate(window, policy, (*history, mark), is_over=window.id in self.event.closed)
