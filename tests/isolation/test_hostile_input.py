@@ -16,6 +16,7 @@ WRITES = [
     ("PATCH", "auth/me/"),
     ("POST", "accounts/users/"),
     ("POST", "events/events/"),
+    ("POST", "events/attendance-requests/"),
     ("POST", MARK),
     ("POST", "events/scanners/"),
     ("POST", "events/scanners/enrol/"),
@@ -77,7 +78,7 @@ def test_other_media_types_are_415(cast: Cast, http: Http, kind: str) -> None:
 
 
 LISTS = ["accounts/users/", "accounts/profiles/", "accounts/imports/", "events/events/", "events/attendance/",
-         "events/attendance/scans/", "auth/tokens/", "campus/campuses/", "events/registrations/", "notifications/"]  # fmt: skip
+         "events/attendance/scans/", "events/attendance-requests/", "events/attendance-requests/to-decide/", "events/flags/", "auth/tokens/", "campus/campuses/", "events/registrations/", "notifications/"]  # fmt: skip
 QUERIES = [
     {"search": "\x00"}, {"search": "x" * 65}, {"search": "' OR 1=1 --"}, {"search": "%_\\"}, {"search": "ñ" * 60},
     {"page": "0"}, {"page": "-1"}, {"page": "9" * 30}, {"page": "x"}, {"page_size": "0"}, {"page_size": "100000"},
