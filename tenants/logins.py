@@ -53,6 +53,13 @@ def grant_campus(schema: str) -> None:
     _grant_schema(schema, campus_login(schema), settings.TENANT_APPS)
 
 
+def has_grants(schema: str) -> bool:
+    """Return whether the campus's login was given its tables; a schema that was just put back is nobody's."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_schema_privilege(%s, %s, 'USAGE')", [campus_login(schema), schema])
+        return bool(cursor.fetchone()[0])
+
+
 def grant_registry(schemas: Sequence[str]) -> None:
     """Give the logins of those campuses what they need of the public schema: routing, passes, the federation.
 

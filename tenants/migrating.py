@@ -196,8 +196,8 @@ def _lock_and_compare(campus: Campus, wanted: list[Migration]) -> list[Migration
 
 
 def _open(campus: Campus, applied: list[Migration]) -> None:
-    """Say that the campus is up to date; its login gets its grants where there may be new tables."""
-    if template.creates_tables(applied):
+    """Say that the campus is up to date; its login gets its grants where there are new tables, or all are."""
+    if template.creates_tables(applied) or not logins.has_grants(campus.schema_name):
         logins.grant_campus(campus.schema_name)
     Campus.objects.filter(pk=campus.pk).update(schema_version=code_version(), provisioning_error="")
     touch_registry()

@@ -27,9 +27,9 @@ from tenant_apps.events.models import Event, Session
 from tests.cast import Cast, Http, Person, Site
 from tests.factories import make_session
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-SCANNERS, SCANS_EACH, PEOPLE = 6, 1_000, 60
+SCANNERS, SCANS_EACH, PEOPLE = 50, 2_000, 1_000
 BATCH = 500
 # Nothing decisive happens nearer to a threshold than a scanner's clock can be measured.
 CLEARANCE = timedelta(seconds=20)

@@ -112,7 +112,7 @@ def test_a_campus_is_as_it_was_at_the_backup_and_the_other_as_it_is(
         entries = AuditEntry.objects.filter(target_id=here.campus.id).order_by("at").values_list("action", "changes")
         (backed_up, _), (restored, changes) = entries
     assert (backed_up, restored) == ("campus.backed_up", "campus.restored")
-    assert (changes["code"], changes["tokens"], changes["messages"]) == ("MALIMONO", 6, 1)
+    assert (changes["code"], changes["tokens"], changes["messages"]) == ("MALIMONO", 7, 1)
 
 
 def test_a_backup_is_private_and_not_overwritten_by_accident(cast: Cast, file: Path) -> None:
