@@ -45,11 +45,12 @@ LOCK: Final = """
     SELECT (SELECT count(*) FROM s), (SELECT count(*) FROM i), (SELECT count(*) FROM f), (SELECT count(*) FROM p),
            (SELECT count(*) FROM w), (SELECT array_agg(id) FROM a)
 """
-# What begins and what changes; the event is looked at once more. What was not written was overtaken.
+# What begins and what changes; event and session are looked at once more. What was not written was overtaken.
 ATTEND: Final = """
     WITH t AS (
         SELECT t.* FROM jsonb_to_recordset(%(rows)s::jsonb) AS t (
             id uuid, is_new boolean, event_id uuid, federated_event_id uuid, session_id uuid, is_closed boolean,
+            opens_at timestamptz, closes_at timestamptz,
             needs_place boolean, user_id uuid, guest_id uuid, person_id uuid, home text, status text,
             decided_status text, first_in_at timestamptz, last_out_at timestamptz, stayed int, first_scan_id uuid,
             method text, operator_id uuid)
@@ -57,6 +58,7 @@ ATTEND: Final = """
                AND e.federated_event_id IS NOT DISTINCT FROM t.federated_event_id
                AND (e.registration IN ('required', 'approval')) = t.needs_place
           JOIN events_session s ON s.id = t.session_id AND (s.closed_at IS NOT NULL) = t.is_closed
+               AND s.opens_at = t.opens_at AND s.closes_at = t.closes_at
     ), w AS (
         INSERT INTO attendance_visitor (id, home, person_id, created_at)
         SELECT v.id, v.home, v.person_id, %(at)s

@@ -318,7 +318,10 @@ class _Batch:
         row.begins = row.begins or verdict.begins
         row.changes = row.changes or verdict.is_in_ledger
         row.verdict = verdict
+        window = verdict.decision.window
+        assert window is not None  # what is kept has a session
         row.values = {
+            "opens_at": window.opens_at, "closes_at": window.closes_at,
             **{name: values[name] for name in _WRITTEN}, "id": row_id, "is_new": row.is_new,
             "first_scan_id": after.first_scan_id, "method": after.method, "operator_id": after.operator_id,
             "person_id": verdict.person_id if verdict.home else None,

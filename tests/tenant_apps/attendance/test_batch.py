@@ -472,7 +472,7 @@ def test_whoever_is_overtaken_again_and_again_is_recorded_one_by_one(
     assert count_rows(site) == (3, 3)
 
 
-@pytest.mark.parametrize("change", ["door", "cancel"])
+@pytest.mark.parametrize("change", ["door", "cancel", "move"])
 def test_what_happens_between_reading_and_writing_is_seen(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -499,8 +499,14 @@ def test_what_happens_between_reading_and_writing_is_seen(
                 if what == "door":
                     scan = ScanRequest(event_id=event.pk, method=Method.USER, value=ids[0])
                     record_scan(by=site.admin.user, at=now(), scan=scan)
-                else:
+                elif what == "cancel":
                     Event.objects.filter(pk=event.pk).update(status="cancelled")
+                else:
+                    event.sessions.update(
+                        opens_at=now() + timedelta(minutes=1),
+                        starts_at=now() + timedelta(minutes=2),
+                        late_after=now() + timedelta(minutes=3),
+                    )
             connections.close_all()
 
         thread = threading.Thread(target=work)
@@ -512,6 +518,8 @@ def test_what_happens_between_reading_and_writing_is_seen(
     with site.here():
         answers = record_batch(by=site.scanner.user, at=now(), scans=scans)
 
-    expected = {"door": ["duplicate", "recorded"], "cancel": ["event_cancelled"] * 2}[change]
+    expected = {"door": ["duplicate", "recorded"], "cancel": ["event_cancelled"] * 2, "move": ["session_closed"] * 2}[
+        change
+    ]
     assert [answer.body["code"] for answer in answers] == expected
     assert count_rows(site) == ((2, 3) if change == "door" else (0, 2))
