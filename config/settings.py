@@ -247,7 +247,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["shared_apps.accounts.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["shared_apps.accounts.api.permissions.RolePermission"],
     "DEFAULT_PARSER_CLASSES": ["shared_apps.common.api.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["shared_apps.common.api.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "shared_apps.common.api.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "shared_apps.common.api.openapi.Schema",
     "EXCEPTION_HANDLER": "shared_apps.common.api.exception_handler.handle_exception",

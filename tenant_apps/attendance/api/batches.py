@@ -13,6 +13,7 @@ from shared_apps.accounts.api.base import View, actor
 from shared_apps.accounts.roles import Can
 from shared_apps.common.api.serializers import AnyField, IdField, InstantField, StrictSerializer
 from shared_apps.common.clock import now
+from tenant_apps.attendance.api.plain import read_plain_scan
 from tenant_apps.attendance.api.serializers import MarkAttendanceSerializer, ScanAnswerSerializer, read_scan
 from tenant_apps.attendance.rules.scans import Door
 from tenant_apps.attendance.services.batches import MOST_SCANS, record_batch
@@ -92,7 +93,7 @@ class BatchView(View):
         scans = []
         for item in data["scans"]:
             try:
-                read = reader.run_validation(item)
+                read = read_plain_scan(item, has_sequence=True) or reader.run_validation(item)
             except ValidationError as error:
                 results.append(ScanAnswer(400, _error_body(error)))
             else:

@@ -16,6 +16,7 @@ from shared_apps.common.api.serializers import ReasonSerializer
 from shared_apps.common.clock import now
 from shared_apps.federation.selectors import get_invited_event, get_visit
 from tenant_apps.attendance.api.filters import AttendanceFilter, AwayFilter, ScanFilter
+from tenant_apps.attendance.api.plain import read_plain_scan
 from tenant_apps.attendance.api.serializers import (
     AttendanceSerializer,
     AwayAttendanceSerializer,
@@ -102,9 +103,11 @@ class AttendanceViewSet(ViewSet):
         """
         user = actor(request)
         may_mark = may(user.role, Can.MARK_ATTENDANCE)
-        body = MarkAttendanceSerializer(data=request.data, context={"request": request, "needs_person": may_mark})
-        body.is_valid(raise_exception=True)
-        data = body.validated_data
+        data = read_plain_scan(request.data) if may_mark else None
+        if data is None:
+            body = MarkAttendanceSerializer(data=request.data, context={"request": request, "needs_person": may_mark})
+            body.is_valid(raise_exception=True)
+            data = body.validated_data
         if not may_mark:
             if find_visible_event(user=user, event_id=data["event_id"]) is None:
                 get_invited_event(data["event_id"])

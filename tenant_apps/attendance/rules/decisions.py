@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import models
@@ -43,6 +43,9 @@ class Rule(models.TextChoices):
     SEAT = "seat", "A seat of the person's campus is free, or theirs"
     FIRST_TIME = "first_time", "The person was not there already"
     COUNTED_HERE = "counted_here", "No other campus has counted the person for this event"
+
+
+_OUTCOMES: Final = {Code.RECORDED: Outcome.RECORDED, Code.DUPLICATE: Outcome.DUPLICATE}
 
 
 class Looked(NamedTuple):
@@ -149,7 +152,7 @@ class Decision:
     @property
     def outcome(self) -> Outcome:
         """The kind of answer."""
-        return {Code.RECORDED: Outcome.RECORDED, Code.DUPLICATE: Outcome.DUPLICATE}.get(self.code, Outcome.REFUSED)
+        return _OUTCOMES.get(self.code, Outcome.REFUSED)
 
     def counted_elsewhere(self) -> "Decision":
         """Return the same where another campus turns out to count the person."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from shared_apps.accounts.models import User
@@ -426,18 +427,7 @@ def _run(statement: str, *, at: datetime, host: str = "", **rows: Sequence[dict[
 
 
 def _json(rows: Iterable[dict[str, Any]]) -> str:
-    # Most ids and times are those of many rows.
-    texts: dict[Any, str] = {}
-
-    def plain(value: Any) -> str:
-        text = texts.get(value)
-        if text is None:
-            is_time = isinstance(value, datetime)
-            text = value.isoformat() if is_time else value.hex() if isinstance(value, bytes) else str(value)
-            texts[value] = text
-        return text
-
-    return json.dumps(list(rows), default=plain, check_circular=False)
+    return orjson.dumps(list(rows), default=bytes.hex).decode()
 
 
 def _pairs(text: str | None) -> set[tuple[UUID, UUID]]:

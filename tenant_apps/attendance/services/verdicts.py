@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Final, cast
 from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 
 from shared_apps.accounts.models import User
@@ -133,7 +134,7 @@ class Verdict:
         if self.begins:
             guest_or_person = CHECK_IN_GUEST if self.guest_id else CHECK_IN_PERSON
             attend = CHECK_IN_VISITOR if self.home else guest_or_person
-        values["answer"] = json.dumps(self.answer(values))
+        values["answer"] = orjson.dumps(self.answer(values)).decode()
         if not self.is_in_ledger:
             return self._run(f"WITH a AS ({attend}) {WITH_ATTENDANCE}", values)
         return self._run_federated(attend, values)
@@ -209,7 +210,7 @@ class Verdict:
         return row.status if row and row.is_decided else presence.status.value
 
     def _run(self, statement: str, values: dict[str, Any]) -> dict[str, Any]:
-        values.setdefault("answer", json.dumps(self.answer(values)))
+        values.setdefault("answer", orjson.dumps(self.answer(values)).decode())
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             row = cursor.fetchone()
