@@ -301,6 +301,8 @@ SPECTACULAR_SETTINGS = {
         "WantedStatus": "tenant_apps.attendance.rules.requests.WantedStatus",
         "FlagKind": "tenant_apps.attendance.rules.reviews.FlagKind",
         "FlagState": "tenant_apps.attendance.rules.reviews.FlagState",
+        "Outcome": "tenant_apps.attendance.rules.scans.Outcome",
+        "RowOutcome": "tenant_apps.attendance.rules.imports.RowOutcome",
         "ScanCode": "tenant_apps.attendance.rules.scans.Code",
         "VenueState": "tenant_apps.attendance.rules.venue_codes.VenueState",
         "ScannerKind": "tenant_apps.attendance.rules.scanners.ScannerKind",

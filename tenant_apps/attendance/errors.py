@@ -175,3 +175,23 @@ class VenueCodeAmbiguous(Unprocessable):
 class DisplayKeyInvalid(Forbidden):
     code = "display_key_invalid"
     detail = "This link does not show the code any more: make another."
+
+
+class TooManyPeople(Unprocessable):
+    code = "too_many_people"
+    detail = "At most 500 people are called at once."
+
+
+class MomentNotUsable(Invalid):
+    code = "unusable_moment"
+    detail = "The roll was called within the last 12 hours, and not in the future."
+
+
+class NamedTwice(Invalid):
+    code = "named_twice"
+    detail = "The list says of somebody both that they are there and that they are not."
+
+
+class NotInGroup(Invalid):
+    code = "not_in_group"
+    detail = "Who is said to be missing is not of this group."

@@ -23,6 +23,7 @@ WRITES = [
     ("POST", "events/scanners/contact/"),
     ("POST", "events/attendance/venue-code/"),
     ("POST", "events/attendance/batch/"),
+    ("POST", "events/attendance/roll-call/"),
 ]
 BODIES = {
     "not json": (b"{", 400, "parse_error"),

@@ -23,8 +23,9 @@ from tests.isolation.world import Things, World, build_world, codes, fingerprint
 class Case:
     """How to call a route.
 
-    ``ids`` names, for each path parameter, the thing of ``Things.ids`` that it points to. ``by`` is a role that may do
-    it to those things, and ``status`` what that answers. ``body_ids`` are the fields of the body that hold ids.
+    ``ids`` names, for each path parameter, the thing of ``Things.ids`` that it points to, ``query_ids`` for each
+    parameter of the query string. ``by`` is a role that may do it to those things, and ``status`` what that answers.
+    ``body_ids`` are the fields of the body that hold ids.
     """
 
     by: str
@@ -32,6 +33,7 @@ class Case:
     ids: dict[str, str] = field(default_factory=dict)
     body: Callable[[Things], Any] | None = None
     body_ids: tuple[str, ...] = ()
+    query_ids: dict[str, str] = field(default_factory=dict)
     multipart: bool = False
 
 
@@ -183,6 +185,17 @@ CAMPUS_CASES: dict[str, Case] = {
                 {"event_id": str(uuid4()), "user_id": things.ids["user"], "scan_id": str(uuid4())},
             ]
         },
+    ),
+    "GET events/attendance/roll-call/": Case("organizer", 200, query_ids={"event_id": "event"}),
+    "POST events/attendance/roll-call/": Case(
+        "organizer",
+        200,
+        body=lambda things: {
+            "roll_call_id": str(uuid4()),
+            "event_id": things.ids["event"],
+            "people": [{"user_id": things.ids["user"]}],
+        },
+        body_ids=("event_id",),
     ),
     "GET events/scanners/": Case("admin", 200),
     "POST events/scanners/": Case(
@@ -337,7 +350,8 @@ def call(http: Http, route: Route, case: Case, things: Things, *, by: Person | N
     """Call ``route`` for ``things``; ``ids`` replaces what its path points to."""
     named = {name: (ids or things.ids)[thing] for name, thing in case.ids.items()}
     body = case.body(things) if case.body else None
-    kind = {"content_type": MULTIPART_CONTENT} if case.multipart else {}
+    kind: dict[str, Any] = {"content_type": MULTIPART_CONTENT} if case.multipart else {}
+    kind["query"] = {name: (ids or things.ids)[thing] for name, thing in case.query_ids.items()}
     return http.send(route.method.upper(), route.path.format(**named), body, by=by, at=at, **kind)
 
 
@@ -386,7 +400,7 @@ def test_campus_route(world: World, http: Http, route: Route) -> None:
     # Another campus's ids answer exactly as ids of nowhere, for everybody who may call at all.
     callers = [who for who in CAMPUS_PEOPLE if route.needs and may(ROLE_OF[who], route.needs)]
     for who in callers:
-        if case.ids:
+        if case.ids or case.query_ids:
             foreign = call(http, route, case, world.here, by=person(cast, who), at=host, ids=world.there.ids)
             nowhere = call(
                 http, route, case, world.here, by=person(cast, who), at=host,

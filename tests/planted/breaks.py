@@ -36,6 +36,7 @@ DEVICES = "tests/tenant_apps/attendance/test_devices.py"
 BATCH = "tests/tenant_apps/attendance/test_batch.py"
 TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
 CLOSING = "tests/tenant_apps/attendance/test_closing.py"
+ROLL_CALLS = "tests/tenant_apps/attendance/test_roll_calls.py"
 ROSTER = "tests/tenant_apps/attendance/test_roster.py"
 REQUESTS = "tests/tenant_apps/attendance/test_requests.py"
 REVIEWS = "tests/tenant_apps/attendance/test_reviews.py"
@@ -930,6 +931,20 @@ BREAKS = (
         '[*_USER_FIELDS, "updated_at"]',
         "_USER_FIELDS",
         (f"{ROSTER}::test_a_replaced_pass_and_a_file_of_people_are_in_the_delta",),
+    ),
+    Break(
+        "a roll call that is sent again is another one",
+        "tenant_apps/attendance/services/roll_calls.py",
+        "derive_scan_id(roll_call_id, ",
+        "derive_scan_id(at, ",
+        (f"{ROLL_CALLS}::test_the_same_call_again_records_nothing_and_answers_the_same",),
+    ),
+    Break(
+        "a wrong id among those who are not there makes somebody present",
+        "tenant_apps/attendance/services/roll_calls.py",
+        "    if strangers:\n",
+        "    if False:\n",
+        (f"{ROLL_CALLS}::test_calls_that_cannot_be_meant",),
     ),
 )
 

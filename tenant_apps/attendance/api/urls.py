@@ -3,7 +3,17 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.attendance.api import batches, requests, reviews, roster, scanners, venue_codes, views, walk_ins
+from tenant_apps.attendance.api import (
+    batches,
+    requests,
+    reviews,
+    roll_calls,
+    roster,
+    scanners,
+    venue_codes,
+    views,
+    walk_ins,
+)
 
 router = SimpleRouter(use_regex_path=False)
 router.register("attendance", views.AttendanceViewSet, basename="attendance")
@@ -15,6 +25,7 @@ _SESSION = "events/<uuid:event_id>/sessions/<uuid:session_id>"
 
 urls = [
     path("attendance/batch/", batches.BatchView.as_view(), name="attendance-batch"),
+    path("attendance/roll-call/", roll_calls.RollCallView.as_view(), name="roll-call"),
     path("events/<uuid:event_id>/walk-ins/", walk_ins.WalkInView.as_view(), name="walk-ins"),
     path("events/<uuid:event_id>/roster/", roster.RosterView.as_view(), name="event-roster"),
     path(

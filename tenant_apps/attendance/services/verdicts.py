@@ -15,6 +15,7 @@ from shared_apps.accounts.models import User
 from shared_apps.common.ids import uuid7
 from shared_apps.outbox.services import add_message
 from tenant_apps.attendance.rules.decisions import Decision, Existing
+from tenant_apps.attendance.rules.imports import RowOutcome
 from tenant_apps.attendance.rules.presence import Mark, Policy, Presence, evaluate
 from tenant_apps.attendance.rules.scanners import ScannerKind, clock_skew
 from tenant_apps.attendance.rules.scans import Code, Direction, Door, Method, Outcome
@@ -81,6 +82,14 @@ class ScanAnswer:
 
     status: int
     body: dict[str, Any]
+
+    @property
+    def result(self) -> tuple[RowOutcome, str, str]:
+        """What it came to, the code, and the sentence for the operator."""
+        if "outcome" in self.body:
+            return RowOutcome(self.body["outcome"]), self.body["code"], self.body["detail"]
+        error = self.body["errors"][0]
+        return RowOutcome.FAILED, error["code"], error["detail"]
 
 
 def measure_skew(*, device_now: datetime | None, at: datetime) -> int | None:
