@@ -185,7 +185,7 @@ VARIABLES: tuple[Variable, ...] = (
         unit="bytes",
         minimum=1024,
         maximum=104_857_600,
-        reason="Largest roster file",
+        reason="Largest file of people or of scans",
     ),
     Variable(
         name="EAS_DEMO_LOGINS",

@@ -195,3 +195,12 @@ class NamedTwice(Invalid):
 class NotInGroup(Invalid):
     code = "not_in_group"
     detail = "Who is said to be missing is not of this group."
+
+
+class ImportNotFound(NotFound):
+    code = "not_found"
+
+
+class MissingScanColumns(Invalid):
+    code = "missing_columns"
+    detail = "The file needs a column scanned_at, and one of student_id, pass and user_id."

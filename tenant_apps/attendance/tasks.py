@@ -16,6 +16,7 @@ from shared_apps.federation.services.reconciliations import finish_reconciliatio
 from shared_apps.outbox.services import CAMPUS_RESTS, claim_message, finish_message, postpone_message, take_slot
 from tenant_apps.attendance.selectors.attendance import list_presences
 from tenant_apps.attendance.services import closing
+from tenant_apps.attendance.services.imports import run_import
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.attendance.services.requests import REMIND_EVERY, remind_of_overdue_requests
 from tenant_apps.attendance.services.reviews import REVIEW_EVERY, review_scans
@@ -74,6 +75,13 @@ def reconcile_on_schedule() -> None:
     with transaction.atomic():
         if take_slot(name="reconcile", every=RECONCILE_EVERY, at=at):
             request_reconciliation(by=None, at=at, repairs=False)
+
+
+@shared_task
+def run_scan_import(*, message_id: str, import_id: str, **later: Any) -> None:
+    """Work off one file of scans. It may be started twice: each row is recorded once."""
+    run_import(import_id=UUID(import_id), clock=now)
+    finish_message(message_id=UUID(message_id), at=now())
 
 
 @shared_task

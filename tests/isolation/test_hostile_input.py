@@ -78,8 +78,12 @@ def test_other_media_types_are_415(cast: Cast, http: Http, kind: str) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (415, "unsupported_media_type")
 
 
-LISTS = ["accounts/users/", "accounts/profiles/", "accounts/imports/", "events/events/", "events/attendance/",
-         "events/attendance/scans/", "events/attendance-requests/", "events/attendance-requests/to-decide/", "events/flags/", "auth/tokens/", "campus/campuses/", "events/registrations/", "notifications/"]  # fmt: skip
+LISTS = [
+    "accounts/users/", "accounts/profiles/", "accounts/imports/", "events/events/", "events/attendance/",
+    "events/attendance/scans/", "events/attendance/imports/", "events/attendance-requests/",
+    "events/attendance-requests/to-decide/", "events/flags/", "auth/tokens/", "campus/campuses/",
+    "events/registrations/", "notifications/",
+]  # fmt: skip
 QUERIES = [
     {"search": "\x00"}, {"search": "x" * 65}, {"search": "' OR 1=1 --"}, {"search": "%_\\"}, {"search": "ñ" * 60},
     {"page": "0"}, {"page": "-1"}, {"page": "9" * 30}, {"page": "x"}, {"page_size": "0"}, {"page_size": "100000"},

@@ -197,6 +197,17 @@ CAMPUS_CASES: dict[str, Case] = {
         },
         body_ids=("event_id",),
     ),
+    "GET events/attendance/imports/": Case("organizer", 200),
+    "POST events/attendance/imports/": Case(
+        "organizer",
+        202,
+        body=lambda things: {
+            "event_id": things.ids["event"],
+            "file": SimpleUploadedFile("s.csv", b"student_id,scanned_at\n2024-0001,2026-01-05 08:00\n"),
+        },
+        multipart=True,
+    ),
+    "GET events/attendance/imports/{pk}/": Case("organizer", 200, ids={"pk": "scan_import"}),
     "GET events/scanners/": Case("admin", 200),
     "POST events/scanners/": Case(
         "organizer", 201, body=lambda things: {"name": "Gate", "event_ids": [things.ids["event"]]}

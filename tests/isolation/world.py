@@ -14,6 +14,7 @@ from shared_apps.federation.services.reconciliations import request_reconciliati
 from tenant_apps.attendance.models import Attendance, Flag, Scan
 from tenant_apps.attendance.rules.requests import RequestKind, WantedStatus
 from tenant_apps.attendance.services.closing import close_session
+from tenant_apps.attendance.services.imports import queue_scan_import
 from tenant_apps.attendance.services.requests import ask
 from tenant_apps.events.models import Event, Session
 from tenant_apps.notifications.models import Notice
@@ -133,6 +134,10 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             by=site.admin.user, at=now(), file_name="secret.csv", content=b"student_id\n2024-0003\n", mapping={},
             dry_run=False,
         )  # fmt: skip
+        scans = queue_scan_import(
+            by=site.admin.user, at=now(), event_id=event.pk, file_name=f"{site.campus.code}.csv",
+            content=b"student_id,scanned_at\n2024-0001,2026-01-05 08:00\n", dry_run=False,
+        )  # fmt: skip
         request = ask(
             by=site.friend.user, at=now(), kind=RequestKind.EXCUSE, event_id=event.pk, session_id=session.pk,
             wanted_status=WantedStatus.EXCUSED, category="medical", reason=f"Secret of {site.campus.code}", evidence="",
@@ -170,6 +175,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             "token": str(token.pk),
             "scanner": enrolment["scanner"]["id"],
             "import": str(roster.pk),
+            "scan_import": str(scans.pk),
             "request": str(request.pk),
             "flag": str(flag.pk),
             "campus": str(site.campus.id),

@@ -37,6 +37,7 @@ BATCH = "tests/tenant_apps/attendance/test_batch.py"
 TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
 CLOSING = "tests/tenant_apps/attendance/test_closing.py"
 ROLL_CALLS = "tests/tenant_apps/attendance/test_roll_calls.py"
+SCAN_FILES = "tests/tenant_apps/attendance/test_imports.py"
 ROSTER = "tests/tenant_apps/attendance/test_roster.py"
 REQUESTS = "tests/tenant_apps/attendance/test_requests.py"
 REVIEWS = "tests/tenant_apps/attendance/test_reviews.py"
@@ -945,6 +946,48 @@ BREAKS = (
         "    if strangers:\n",
         "    if False:\n",
         (f"{ROLL_CALLS}::test_calls_that_cannot_be_meant",),
+    ),
+    Break(
+        "the times of a file are held to the bounds of a device's clock",
+        "tenant_apps/attendance/services/recording.py",
+        "is_told = scan.door == Door.FILE",
+        "is_told = False",
+        (f"{SCAN_FILES}::test_a_file_of_last_week_counts_by_its_times",),
+    ),
+    Break(
+        "whoever follows a worker that died records its rows under other ids",
+        "tenant_apps/attendance/services/imports.py",
+        "scan_id=row.scan_id or derive_scan_id(started.pk, line.number)",
+        "scan_id=row.scan_id",
+        (f"{SCAN_FILES}::test_a_worker_that_was_killed_is_followed_by_another",),
+    ),
+    Break(
+        "a worker that was overtaken counts its rows too",
+        "tenant_apps/attendance/services/imports.py",
+        " AND processed = %(begin)s",
+        "",
+        (f"{SCAN_FILES}::test_two_workers_at_once_count_each_row_once",),
+    ),
+    Break(
+        "a dry run sees of somebody only the rows of one chunk",
+        "tenant_apps/attendance/services/imports.py",
+        "        while lines[end - 1].person == lines[end].person:\n",
+        "        while False:\n",
+        (f"{SCAN_FILES}::test_a_worker_that_was_killed_is_followed_by_another",),
+    ),
+    Break(
+        "a file is recorded for somebody who may not send it any more",
+        "tenant_apps/attendance/services/imports.py",
+        "    if not person.is_active or not may(",
+        "    if False and not may(",
+        (f"{SCAN_FILES}::test_whoever_may_no_more_has_nothing_recorded",),
+    ),
+    Break(
+        "organizers see the files of events that others run",
+        "tenant_apps/attendance/selectors/imports.py",
+        "rows.filter(event__organizer_id=user.pk)",
+        "rows",
+        (f"{SCAN_FILES}::test_who_may_send_and_see_files",),
     ),
 )
 

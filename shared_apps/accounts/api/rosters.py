@@ -1,14 +1,12 @@
 """``accounts/imports/``: people by file."""
 
 import json
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,22 +17,9 @@ from shared_apps.accounts.selectors import get_import, list_imports
 from shared_apps.accounts.services.roster_files import check_mapping
 from shared_apps.accounts.services.rosters import queue_import
 from shared_apps.common.api.lists import answer_list
-from shared_apps.common.api.parsers import BodyTooLarge
+from shared_apps.common.api.parsers import BodyTooLarge, LimitedMultiPartParser
 from shared_apps.common.api.serializers import InstantField, StrictSerializer
 from shared_apps.common.clock import now
-
-
-class LimitedMultiPartParser(MultiPartParser):
-    """Refuses by the announced length, before anything is read."""
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        length = str(parser_context["request"].META.get("CONTENT_LENGTH") or 0)
-        if not length.isdecimal() or int(length) > settings.IMPORT_LIMIT + 10_000:  # the parts around the file
-            raise BodyTooLarge(f"A roster file has at most {settings.IMPORT_LIMIT} bytes.")
-        try:
-            return super().parse(stream, media_type, parser_context)
-        except RequestDataTooBig:
-            raise BodyTooLarge("The fields beside the file are too large.") from None
 
 
 class RowResultSerializer(serializers.Serializer):
@@ -114,7 +99,7 @@ class ImportViewSet(ViewSet):
         body.is_valid(raise_exception=True)
         file = body.validated_data["file"]
         if file.size > settings.IMPORT_LIMIT:
-            raise BodyTooLarge(f"A roster file has at most {settings.IMPORT_LIMIT} bytes.")
+            raise BodyTooLarge(f"A file has at most {settings.IMPORT_LIMIT} bytes.")
         queued = queue_import(
             by=actor(request),
             at=now(),

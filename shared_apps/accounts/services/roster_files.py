@@ -1,10 +1,10 @@
-"""From the bytes of a roster to rows of text: CSV and XLSX of strangers."""
+"""From the bytes of a file to rows of text: CSV and XLSX of strangers, rosters first of all."""
 
 import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,11 +20,7 @@ MOST_RATIO: Final = 100
 MOST_PARTS: Final = 1_000
 LONGEST_CELL: Final = 1_000
 
-FIELDS: Final = (
-    "student_id", "username", "email", "first_name", "last_name", "role", "department", "program", "year_level",
-    "section", "phone", "is_active",
-)  # fmt: skip
-_SYNONYMS: Final = {
+_COLUMNS: Final = {
     "student_id": ("studentno", "studentnumber", "studentid", "idnumber", "idno", "lrn"),
     "username": ("user", "login"),
     "email": ("emailaddress", "mail"),
@@ -40,20 +36,45 @@ _SYNONYMS: Final = {
 }
 
 
+FIELDS: Final = tuple(_COLUMNS)
+
+
 @dataclass(frozen=True, slots=True)
-class Roster:
+class Table:
     """A file that was understood: rows as ``(line number, {field: text})``, and the headers nobody asked for."""
 
     rows: list[tuple[int, dict[str, str]]]
     ignored: list[str]
 
 
-def read_roster(content: bytes, mapping: Mapping[str, str]) -> Roster:
-    """Read a CSV or XLSX file. What it is follows from its bytes, not from its name.
+def read_roster(content: bytes, mapping: Mapping[str, str]) -> Table:
+    """Read a CSV or XLSX file of people.
 
     ``mapping`` leads from the file's headers to our fields; headers that are close to ours need none.
 
     Raises: UnreadableFile, EmptyFile, TooManyRows, MissingColumns, InvalidMapping.
+    """
+    return read_table(content, columns=_COLUMNS, confirm=_confirm_roster, mapping=check_mapping(dict(mapping)))
+
+
+def _confirm_roster(fields: set[str]) -> None:
+    if not {"student_id", "username", "email"} & fields:
+        raise MissingColumns
+
+
+def read_table(
+    content: bytes,
+    *,
+    columns: Mapping[str, Sequence[str]],
+    confirm: Callable[[set[str]], None],
+    mapping: Mapping[str, str] | None = None,
+) -> Table:
+    """Read a CSV or XLSX file. What it is follows from its bytes, not from its name.
+
+    ``columns`` are the fields, each with other names that its header may have; ``mapping`` says more of them.
+    ``confirm`` raises where the fields that were found do not do.
+
+    Raises: UnreadableFile, EmptyFile, TooManyRows, and what ``confirm`` does.
     """
     table = _read_xlsx(content) if content.startswith(b"PK\x03\x04") else _read_csv(content)
     numbered = ((number, row) for number, row in enumerate(table, start=1) if any(cell.strip() for cell in row))
@@ -61,9 +82,8 @@ def read_roster(content: bytes, mapping: Mapping[str, str]) -> Roster:
     if header_line is None:
         raise EmptyFile
     headers = [cell.strip()[:LONGEST_CELL] for cell in header_line[1]]
-    fields = _match(headers, mapping)
-    if not {"student_id", "username", "email"} & set(fields.values()):
-        raise MissingColumns
+    fields = _match(headers, columns, mapping or {})
+    confirm(set(fields.values()))
     rows: list[tuple[int, dict[str, str]]] = []
     for number, row in numbered:
         if len(rows) >= MOST_ROWS:
@@ -71,7 +91,7 @@ def read_roster(content: bytes, mapping: Mapping[str, str]) -> Roster:
         rows.append((number, {field: row[column].strip() for column, field in fields.items() if column < len(row)}))
     if not rows:
         raise EmptyFile
-    return Roster(rows, [header for column, header in enumerate(headers) if column not in fields and header])
+    return Table(rows, [header for column, header in enumerate(headers) if column not in fields and header])
 
 
 def check_mapping(mapping: object) -> dict[str, str]:
@@ -90,10 +110,10 @@ def check_mapping(mapping: object) -> dict[str, str]:
     return mapping
 
 
-def _match(headers: list[str], mapping: Mapping[str, str]) -> dict[int, str]:
+def _match(headers: list[str], columns: Mapping[str, Sequence[str]], mapping: Mapping[str, str]) -> dict[int, str]:
     """Return which column holds which field; the first of two columns that fit wins."""
-    said = {_plain(header): field for header, field in check_mapping(dict(mapping)).items()}
-    guessed = {_plain(name): field for field in FIELDS for name in (field, *_SYNONYMS[field])}
+    said = {_plain(header): field for header, field in mapping.items()}
+    guessed = {_plain(name): field for field, names in columns.items() for name in (field, *names)}
     fields: dict[int, str] = {}
     for lookup in (said, guessed):
         for column, header in enumerate(headers):

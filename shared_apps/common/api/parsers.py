@@ -1,13 +1,14 @@
-"""JSON as the API accepts it: bounded in size and depth, and nothing PostgreSQL could not store."""
+"""Bodies as the API accepts them: bounded in size and depth, and in JSON nothing PostgreSQL could not store."""
 
 import json
 import re
 from typing import IO, Any, Final, NoReturn
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 
 MAX_DEPTH: Final = 20
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -40,6 +41,19 @@ class StrictJSONParser(BaseParser):
         if text.count("[") + text.count("{") > MAX_DEPTH or _SUSPICIOUS.search(text):
             _walk(value, MAX_DEPTH)
         return value
+
+
+class LimitedMultiPartParser(MultiPartParser):
+    """A form with one file. Refuses by the announced length, before anything is read."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        length = str(parser_context["request"].META.get("CONTENT_LENGTH") or 0)
+        if not length.isdecimal() or int(length) > settings.IMPORT_LIMIT + 10_000:  # the parts around the file
+            raise BodyTooLarge(f"A file has at most {settings.IMPORT_LIMIT} bytes.")
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RequestDataTooBig:
+            raise BodyTooLarge("The fields beside the file are too large.") from None
 
 
 def read_limited(stream: IO[bytes], limit: int) -> bytes:

@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from tenant_apps.attendance.api import (
     batches,
+    imports,
     requests,
     reviews,
     roll_calls,
@@ -16,6 +17,7 @@ from tenant_apps.attendance.api import (
 )
 
 router = SimpleRouter(use_regex_path=False)
+router.register("attendance/imports", imports.ScanImportViewSet, basename="scan-import")
 router.register("attendance", views.AttendanceViewSet, basename="attendance")
 router.register("attendance-requests", requests.AttendanceRequestViewSet, basename="attendance-request")
 router.register("flags", reviews.FlagViewSet, basename="flag")

@@ -168,17 +168,19 @@ def refuse_place(*, registration: str, place: str | None) -> Code | None:
 
 
 def effective_time(
-    *, captured_at: datetime | None, received_at: datetime, skew: timedelta | None = None
+    *, captured_at: datetime | None, received_at: datetime, skew: timedelta | None = None, is_told: bool = False
 ) -> tuple[datetime, bool]:
     """Return (the instant that counts, whether the device's had to be corrected).
 
     ``skew`` is by how much the device's clock was ahead when it sent the scan, None where that is not known.
+    ``is_told``: no clock said it but staff, in a file that may be sent days later.
 
     | the device's clock | what counts |
     | --- | --- |
     | known to be right within 2 minutes | its time, from 72 hours ago until now |
     | known to be further off | its time less the skew, within the same bounds; flagged |
     | not known | its time, from 12 hours ago until now |
+    | there was none: told by staff | the time they told, however long ago |
     | up to 2 minutes ahead of now | now |
     | outside the bounds | now; flagged |
 
@@ -190,7 +192,7 @@ def effective_time(
     moment = captured_at.astimezone(UTC)
     moment = moment - skew if is_wrong and skew is not None else moment
     most_past = MOST_PAST if skew is None else MOST_PAST_OF_KNOWN_CLOCK
-    if received_at - most_past <= moment <= received_at:
+    if moment <= received_at and (is_told or received_at - most_past <= moment):
         return moment, is_wrong
     if received_at < moment <= received_at + MOST_FUTURE:
         return received_at, is_wrong  # a clock slightly ahead is no news

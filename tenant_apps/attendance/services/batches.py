@@ -9,7 +9,7 @@ somebody else meanwhile nothing of it stays, and everything is looked at again.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from shared_apps.outbox.services import add_messages
 from tenant_apps.attendance.errors import ScanIdReused
 from tenant_apps.attendance.rules.decisions import Claim, Existing
 from tenant_apps.attendance.rules.presence import Mark
-from tenant_apps.attendance.rules.scans import Method, effective_time
+from tenant_apps.attendance.rules.scans import Method
 from tenant_apps.attendance.selectors.batches import BatchFacts, Named, find_batch_facts, find_people
 from tenant_apps.attendance.selectors.scans import PersonFacts, ScanFacts, ScannerFacts, read_scanner, read_visitor
 from tenant_apps.attendance.services.batch_statements import ATTEND, CONTACT, CREDIT_ALL, FIND_CREDIT, LOCK, STORE
@@ -38,6 +38,7 @@ from tenant_apps.attendance.services.recording import (
     record_scan,
     replay,
     status_of,
+    time_of,
 )
 from tenant_apps.attendance.services.verdicts import NAME_VISITOR, Overtaken, ScanAnswer, ScanRequest, Verdict
 from tenants.context import current_campus
@@ -118,8 +119,7 @@ class _Item:
 
 
 def _read(position: int, scan: ScanRequest, *, by: User, at: datetime) -> _Item:
-    skew = None if scan.skew is None else timedelta(milliseconds=scan.skew)
-    effective_at, corrected = effective_time(captured_at=scan.captured_at, received_at=at, skew=skew)
+    effective_at, corrected = time_of(scan, at)
     claim, value, home = read_claim(scan, effective_at)
     return _Item(
         position=position, scan=scan, fingerprint=scan.fingerprint(by.pk), claim=claim, value=value, home=home,

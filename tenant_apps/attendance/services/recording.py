@@ -20,7 +20,7 @@ from shared_apps.common.errors import Unavailable
 from shared_apps.federation.passes import ForgedPass, NotAPass, is_of_moment, read_pass
 from tenant_apps.attendance.errors import EventNotFound, NotYourEvent, ScanIdReused, ScannerNotValid
 from tenant_apps.attendance.rules.decisions import Asked, Claim, Decision, decide
-from tenant_apps.attendance.rules.scans import STATUS_OF_CODE, Code, Method, effective_time
+from tenant_apps.attendance.rules.scans import STATUS_OF_CODE, Code, Door, Method, effective_time
 from tenant_apps.attendance.selectors.scans import (
     EventFacts,
     PriorScan,
@@ -54,7 +54,7 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
     Raises: EventNotFound, NotYourEvent, ScanIdReused, ScannerNotValid.
     """
     fingerprint = scan.fingerprint(by.pk)
-    effective_at, corrected = _time_of(scan, at)
+    effective_at, corrected = time_of(scan, at)
     claim, value, home = read_claim(scan, effective_at)
     seen_elsewhere = 0
     known: tuple[UUID, ...] = ()
@@ -155,9 +155,11 @@ def judge(
     )  # fmt: skip
 
 
-def _time_of(scan: ScanRequest, at: datetime) -> tuple[datetime, bool]:
+def time_of(scan: ScanRequest, at: datetime) -> tuple[datetime, bool]:
+    """Return (the instant that counts, whether the device's had to be corrected)."""
     skew = None if scan.skew is None else timedelta(milliseconds=scan.skew)
-    return effective_time(captured_at=scan.captured_at, received_at=at, skew=skew)
+    is_told = scan.door == Door.FILE
+    return effective_time(captured_at=scan.captured_at, received_at=at, skew=skew, is_told=is_told)
 
 
 def _find_facts(

@@ -60,6 +60,16 @@ def test_a_scan_is_never_dropped_for_a_wrong_clock(
     assert effective_time(captured_at=captured_at, received_at=START, skew=ahead) == (at(effective), corrected)
 
 
+@pytest.mark.parametrize(
+    ("captured", "effective", "corrected"),
+    [(-100 * 24 * 60, -100 * 24 * 60, False), (-1, -1, False), (0, 0, False), (1, 0, False), (3, 0, True)],
+)
+def test_what_staff_tell_of_the_past_is_believed(captured: float, effective: float, corrected: bool) -> None:
+    told = effective_time(captured_at=at(captured), received_at=START, is_told=True)
+
+    assert told == (at(effective), corrected)
+
+
 def test_the_one_open_session_is_taken() -> None:
     morning, afternoon = window(), window(opens=240, starts=300, late=315, ends=400, closes=400)
 
