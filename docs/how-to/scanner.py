@@ -355,7 +355,8 @@ class Scanner:
         """Return what it means that this device has seen the person at this session already."""
         last = None
         for scan_id, line in self.journal.scans.items():
-            counted = self.journal.answers.get(scan_id, line["told"])["outcome"] in {"recorded", "duplicate"}
+            answer = self.journal.answers.get(scan_id) or line["told"]
+            counted = answer["outcome"] in {"recorded", "duplicate"}
             if counted and (line["scan"]["event_id"], line["session"], line["person"]) == (
                 event_id, session["id"], told["person"],
             ):  # fmt: skip
