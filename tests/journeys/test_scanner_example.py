@@ -18,6 +18,8 @@ from shared_apps.federation.passes import read_pass, rotate, rotating_secret, ro
 from shared_apps.federation.services.issuing import issue_pass
 from tenant_apps.attendance.models import Attendance, Scan, Scanner
 from tenant_apps.events.models import Event
+from tenants.context import owner_context
+from tenants.models import RevokedPass
 from tests.cast import Cast, Person, Site
 from tests.factories import make_event, make_shared_event, pass_of
 from tests.live import LiveServer, live_server
@@ -70,6 +72,8 @@ def test_the_example_decides_alone_and_the_server_agrees(cast: Cast, tmp_path: P
         Event.objects.filter(pk=dance.pk).update(needs_rotating_pass=True)
         old_card = issue_pass(user=campus.organizer.user, at=now()).text
         replace_pass(by=campus.organizer.user, at=now(), user_id=campus.organizer.id)
+    with owner_context():
+        RevokedPass.objects.update(revoked_at=now() - timedelta(hours=1))
     example.PAGE = 1  # so that three people are three pages
     with live_server(tmp_path / "web.log") as server:
         places = f"events/{seminar.pk}/registrations/"
@@ -91,7 +95,10 @@ def test_the_example_decides_alone_and_the_server_agrees(cast: Cast, tmp_path: P
         post(server, f"{places}withdraw/", by=campus.friend)
         door.sync()
         assert names(door, seminar) == {"Ana Reyes", "Oscar Lim"}
+        # A manifest names what was revoked since the last one: what was revoked before stays revoked.
         assert door.manifest["revocations"]["passes"][0][1:] == [str(campus.organizer.user.person_id), 1]
+        door.fetch_manifest()
+        assert (door.manifest["revocations"]["is_delta"], door.manifest["revocations"]["passes"]) == (True, [])
         refuses_what_is_not_signed(door, example)
 
         # While there is a network, the server's answer counts.

@@ -38,6 +38,8 @@ TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
 CLOSING = "tests/tenant_apps/attendance/test_closing.py"
 ROLL_CALLS = "tests/tenant_apps/attendance/test_roll_calls.py"
 SCAN_FILES = "tests/tenant_apps/attendance/test_imports.py"
+EXAMPLE = "docs/how-to/scanner.py"
+SCANNER_EXAMPLE = "tests/journeys/test_scanner_example.py"
 ROSTER = "tests/tenant_apps/attendance/test_roster.py"
 REQUESTS = "tests/tenant_apps/attendance/test_requests.py"
 REVIEWS = "tests/tenant_apps/attendance/test_reviews.py"
@@ -988,6 +990,48 @@ BREAKS = (
         "rows.filter(event__organizer_id=user.pk)",
         "rows",
         (f"{SCAN_FILES}::test_who_may_send_and_see_files",),
+    ),
+    Break(
+        "the example scanner believes a manifest that its campus did not sign",
+        EXAMPLE,
+        'public_key.verify(decode(said["signature"]), b"EASM1." + text.encode())',
+        "del public_key, text",
+        (SCANNER_EXAMPLE,),
+    ),
+    Break(
+        "the example scanner answers before its scan is on the disk",
+        EXAMPLE,
+        "        self.file.flush()\n        os.fsync(self.file.fileno())\n",
+        "",
+        (SCANNER_EXAMPLE,),
+    ),
+    Break(
+        "the example scanner corrects times that the server corrects too",
+        EXAMPLE,
+        '"captured_at": self.device_now()',
+        '"captured_at": self.now().isoformat()',
+        (SCANNER_EXAMPLE,),
+    ),
+    Break(
+        "the example scanner drops scans of an event that is a draft still",
+        EXAMPLE,
+        "elif status == 404:",
+        "elif status == 0:",
+        (SCANNER_EXAMPLE,),
+    ),
+    Break(
+        "the example scanner keeps its names when it was revoked",
+        EXAMPLE,
+        "        shutil.rmtree(self.directory)\n",
+        "",
+        (SCANNER_EXAMPLE,),
+    ),
+    Break(
+        "the example scanner forgets whose passes were revoked before the last delta",
+        EXAMPLE,
+        'dict(self.revoked) if revocations["is_delta"] else {}',
+        "{}",
+        (SCANNER_EXAMPLE,),
     ),
 )
 
