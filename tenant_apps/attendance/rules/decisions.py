@@ -28,6 +28,7 @@ class Rule(models.TextChoices):
     """What is looked at, in this order, with what it means that it holds. Stable for ever, as the codes are."""
 
     EVENT_OPEN = "event_open", "The event is published, and neither cancelled nor completed"
+    PROOF_SHOWN = "proof_shown", "A pass was shown, where nobody stands by who knows people"
     PROOF_GENUINE = "proof_genuine", "What was shown is a pass, and its signature is genuine"
     PASS_OF_MOMENT = "pass_of_moment", "The pass was made for this moment, where it rotates or the event demands it"
     PERSON_KNOWN = "person_known", "Somebody is known by what was shown"
@@ -177,6 +178,8 @@ class Asked:
     admission: Admission | None = None
     registration: str = RegistrationMode.NONE
     needs_rotating_pass: bool = False
+    # A kiosk knows nobody: what is typed there anybody may have typed.
+    needs_proof: bool = False
     place: str | None = None
     policies: Mapping[UUID, Policy] = field(default_factory=dict)
 
@@ -217,6 +220,9 @@ def _before_session(asked: Asked) -> Iterator[tuple[Rule, Code | None]]:
     """Yield what is looked at whatever the session, and why it refuses."""
     claim, person, admission = asked.claim, asked.person, asked.admission
     yield Rule.EVENT_OPEN, refuse_event(asked.event_status)
+    if asked.needs_proof:
+        is_shown = claim.is_proof or claim.refusal is not None
+        yield Rule.PROOF_SHOWN, None if is_shown else Code.PROOF_REQUIRED
     if claim.is_proof or claim.refusal:
         yield Rule.PROOF_GENUINE, claim.refusal
     if claim.serial is not None and (asked.needs_rotating_pass or claim.is_of_moment is not None):

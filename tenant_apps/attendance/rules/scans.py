@@ -83,6 +83,7 @@ class Code(models.TextChoices):
     SESSION_CLOSED = "session_closed", "No session of this event is open now."
     SESSION_REQUIRED = "session_required", "Several sessions are open now: say which."
     UNKNOWN_SESSION = "unknown_session", "The event has no such session."
+    PROOF_REQUIRED = "proof_required", "This door takes passes only."
     UNKNOWN_PASS = "unknown_pass", "This is not a pass."
     UNKNOWN_PERSON = "unknown_person", "Nobody of this campus is known by that."
     PASS_FORGED = "pass_forged", "The signature of this pass is not genuine."

@@ -143,6 +143,7 @@ def judge(
             admission=facts.visitor.admission if facts.visitor else None,
             registration=event.registration,
             needs_rotating_pass=event.needs_rotating_pass,
+            needs_proof=by.role == Role.KIOSK,
             place=facts.person.place if facts.person else None,
             policies=event.policies,
         )

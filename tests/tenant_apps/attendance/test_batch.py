@@ -163,7 +163,7 @@ def test_devices_are_held_to_their_events_and_their_time(cast: Cast, http: Http)
     campus = cast.malimono
     mine, other = make_event(campus), make_event(campus)
     scanner = enrol_device(campus.kiosk, mine)
-    sent = {"scans": [scan_of(mine, student_id="2024-0001"), scan_of(other, student_id="2024-0001")]}
+    sent = {"scans": [scan_of(event, **{"pass": pass_of(campus.student)}) for event in (mine, other)]}
 
     assert results_of(http.post(BATCH, sent, by=campus.kiosk)) == [(201, "recorded"), (404, "not_found")]
     with campus.here():

@@ -9,7 +9,7 @@ from shared_apps.common.clock import now
 from tenant_apps.attendance.models import Attendance, Scan, Scanner
 from tenant_apps.events.models import Event
 from tests.cast import Cast, Http, Person
-from tests.factories import make_event, make_session
+from tests.factories import make_event, make_session, pass_of
 
 MARK = "events/attendance/mark_attendance/"
 
@@ -37,7 +37,7 @@ def test_a_device_records_at_its_events_only(cast: Cast, http: Http, kind: str) 
     scanner = enrol(device, event)
 
     def send(event_id: object):
-        return http.post(MARK, {"event_id": str(event_id), "student_id": "2024-0001"}, by=device)
+        return http.post(MARK, {"event_id": str(event_id), "pass": pass_of(campus.student)}, by=device)
 
     mine, others, nowhere = send(event.pk), send(other.pk), send(uuid4())
 
@@ -47,6 +47,19 @@ def test_a_device_records_at_its_events_only(cast: Cast, http: Http, kind: str) 
     with campus.here():
         scan = Scan.objects.get()
         assert (scan.door, scan.scanner_id) == (kind, scanner.pk)
+
+
+def test_a_kiosk_takes_passes_and_nothing_that_is_typed(cast: Cast, http: Http) -> None:
+    campus = cast.malimono
+    event = make_event(campus)
+    enrol(campus.kiosk, event)
+
+    for named in ({"student_id": "2024-0001"}, {"user_id": str(campus.student.id)}, {"student_id": "nobody"}):
+        answer = http.post(MARK, {"event_id": str(event.pk), **named}, by=campus.kiosk)
+        assert (answer.status_code, code_of(answer)) == (422, "proof_required")
+    assert http.post(MARK, {"event_id": str(event.pk), "pass": "x"}, by=campus.kiosk).status_code == 404
+    with campus.here():
+        assert list(Scan.objects.values_list("code", flat=True)).count("proof_required") == 3
 
 
 @pytest.mark.parametrize("change", [{"revoked_at": now()}, {"expires_at": now() - timedelta(seconds=1)}])

@@ -184,7 +184,7 @@ def test_doors_that_know_of_each_other_are_no_conflict(cast: Cast) -> None:
     site = cast.malimono
     event = make_event(site)
     with site.here():
-        for operator in (site.scanner, site.kiosk):
+        for operator in (site.scanner, site.organizer):
             request = ScanRequest(event_id=event.pk, method=Method.USER, value=str(site.student.id))
             record_scan(by=operator.user, at=now(), scan=request)
     assert review(site) == []
