@@ -1,7 +1,10 @@
 """The documentation holds together: nothing is linked that is not there, and nothing is there that nobody finds."""
 
 import re
+from io import StringIO
 from pathlib import Path
+
+from django.core.management import call_command
 
 from tenant_apps.attendance.rules.scans import Code
 
@@ -34,3 +37,9 @@ def test_organizers_read_what_to_do_about_every_answer_of_a_door() -> None:
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     explained = {code for row in rows for code in re.findall(r"`(\w+)`", row)}
     assert set(Code.values) - explained == set()
+
+
+def test_every_answer_of_a_door_is_among_the_printed_codes() -> None:
+    printed = StringIO()
+    call_command("print_error_codes", stdout=printed)
+    assert [code for code in Code.values if f"| `{code}` |" not in printed.getvalue()] == []

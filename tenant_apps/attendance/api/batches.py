@@ -28,7 +28,10 @@ class BatchedScanSerializer(MarkAttendanceSerializer):
     scan_id = IdField(help_text="The device's own id of this scan: sent again, it gets the first answer")
     sequence = serializers.IntegerField(
         required=False, allow_null=True, min_value=0, max_value=MOST_SEQUENCE,
-        help_text="The device's number of this scan, without gaps: what has not arrived is known by it",
+        help_text=(
+            "The device's number of this scan, without gaps over all events: what has not arrived is known by it. "
+            "What was tried with mark_attendance has none"
+        ),
     )  # fmt: skip
     # Said once for the whole batch.
     device_now = None  # type: ignore[assignment]
@@ -49,7 +52,11 @@ class BatchSerializer(StrictSerializer):
         required=False, allow_null=True, help_text="The device's clock as it sends this: by it its times are corrected"
     )
     queue_depth = serializers.IntegerField(
-        required=False, allow_null=True, min_value=0, max_value=2**31 - 1, help_text="How many scans it still keeps"
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="How many scans it still keeps beside these",
     )
     dry_run = serializers.BooleanField(default=False, help_text="Answer the same, and write nothing")
     scans = ScansField(min_length=1, max_length=MOST_SCANS)

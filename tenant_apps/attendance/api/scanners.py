@@ -63,10 +63,11 @@ class ScannerChangeSerializer(StrictSerializer):
 class EnrolSerializer(StrictSerializer):
     """A device that uses its code."""
 
-    code = serializers.CharField(max_length=64)
+    code = serializers.CharField(max_length=64, help_text="As the QR code has it; it works once")
     hardware = serializers.CharField(
-        max_length=200, required=False, default="", allow_blank=True, validators=[PRINTABLE]
-    )
+        max_length=200, required=False, default="", allow_blank=True, validators=[PRINTABLE],
+        help_text="What staff see of the device, as is 'software'",
+    )  # fmt: skip
     software = serializers.CharField(
         max_length=200, required=False, default="", allow_blank=True, validators=[PRINTABLE]
     )
@@ -142,7 +143,7 @@ class EnrolledSerializer(serializers.Serializer):
     """An enrolled device. ``token`` is shown this once."""
 
     token = serializers.CharField()
-    expires_at = InstantField()
+    expires_at = InstantField(help_text="When token and device end; later contacts may say another end")
     scanner_id = serializers.UUIDField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=ScannerKind.choices)
@@ -157,7 +158,9 @@ class ContactAnswerSerializer(serializers.Serializer):
     """What the server says to a device."""
 
     server_time = InstantField()
-    skew = serializers.IntegerField(help_text="Milliseconds the device's clock is ahead")
+    skew = serializers.IntegerField(
+        help_text="Milliseconds the device's clock is ahead: decide by its time less this, and send its time as it is"
+    )
     expires_at = InstantField()
     event_ids = serializers.ListField(child=serializers.UUIDField())
     manifest_version = serializers.CharField()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any, Final
 
 from django.apps import apps
@@ -26,7 +27,8 @@ _FRAMEWORK: Final = (
     (400, "invalid_student_id", "Not a student number."),
     (400, "invalid_phone", "Not a telephone number."),
     (400, "out_of_range", "An instant lies outside the years 2000 to 2100."),
-    (400, "identify_person", "Name the person by exactly one of pass, student_id and user_id."),
+    (400, "not_allowed", "This field is no part of what is asked for."),
+    (400, "empty_row", "A row of an audience, or a group, has at least one part."),
     (400, "sessions_or_times", "Give either sessions, or starts_at and ends_at of the only one."),
     (400, "sessions_or_pattern", "Give either sessions or a pattern."),
     (400, "last_day_or_count", "Give either last_day or count."),
@@ -82,6 +84,9 @@ def _errors() -> Iterator[tuple[int, str, str]]:
 
 
 def _scan_codes() -> Iterator[tuple[int, str, str]]:
-    for module in _modules("rules"):
-        for code in getattr(module, "Code", ()):
-            yield module.STATUS_OF_CODE.get(code, 422), code.value, f"{code.label} (answer to a scan)"
+    for rules in _modules("rules"):
+        for found in iter_modules(getattr(rules, "__path__", ())):
+            module = import_module(f"{rules.__name__}.{found.name}")
+            if hasattr(module, "STATUS_OF_CODE"):
+                for code in module.Code:
+                    yield module.STATUS_OF_CODE.get(code, 422), code.value, f"{code.label} (answer to a scan)"
