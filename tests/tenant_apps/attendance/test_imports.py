@@ -324,7 +324,7 @@ def test_forms_that_are_none(cast: Cast, http: Http, settings: Any) -> None:
 def test_a_worker_that_was_killed_is_followed_by_another(
     cast: Cast, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 4)
+    monkeypatch.setattr(imports, "CHUNK", 5)  # of two rows each, two people fit
     campus = cast.malimono
     event = make_event(campus, starts=-2 * DAYS)
     begins = now() - timedelta(days=2)
@@ -370,17 +370,23 @@ def test_two_workers_at_once_count_each_row_once(cast: Cast, monkeypatch: pytest
             by=campus.admin.user, at=now(), event_id=event.pk, file_name="s\u202e.csv", dry_run=False,
             content=f"student_id,scanned_at\n{content}".encode(),
         )  # fmt: skip
-        others: list[UUID] = []
+        calls: list[str] = []
 
-        def another_does_all(import_id: UUID) -> None:
-            if not others:
-                others.append(import_id)
-                run_import(import_id=import_id, clock=now)
+        def dies_at_its_second(import_id: UUID) -> None:
+            calls.append("other")
+            if calls.count("other") == 2:
+                raise KeyboardInterrupt
 
-        done = run_import(import_id=queued.pk, clock=now, on_progress=another_does_all)
+        def another_is_faster(import_id: UUID) -> None:
+            calls.append("this")
+            if calls.count("this") == 1:
+                with pytest.raises(KeyboardInterrupt):
+                    run_import(import_id=import_id, clock=now, on_progress=dies_at_its_second)
+
+        done = run_import(import_id=queued.pk, clock=now, on_progress=another_is_faster)
 
         assert (done.state, done.processed, done.recorded, done.refused) == ("done", 3, 2, 1)
-        assert len(done.results) == 3
+        assert [result["row"] for result in done.results] == [2, 3, 4]
         assert done.file_name == "s.csv"
     assert rows(campus) == (2, 3)
 
