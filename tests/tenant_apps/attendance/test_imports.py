@@ -20,7 +20,7 @@ from tenant_apps.attendance.services import imports
 from tenant_apps.attendance.services.imports import queue_scan_import, run_import
 from tenant_apps.attendance.tasks import run_scan_import
 from tenant_apps.events.models import Event
-from tests.cast import Cast, Http, Site
+from tests.cast import Cast, Http, Person, Site
 from tests.factories import make_event, make_session, make_shared_event, pass_of
 from tests.isolation.world import codes
 from tests.shared_apps.accounts.test_rosters import as_xlsx, bomb
@@ -267,6 +267,21 @@ def test_who_may_send_and_see_files(cast: Cast, http: Http) -> None:
     assert "results" not in listed
     assert listed["id"] == done["id"]
     assert http.get(IMPORTS, by=campus.admin, state="failed").json()["results"] == []
+
+
+def test_a_super_admin_who_acts_here_sends_files_too(cast: Cast, http: Http) -> None:
+    campus = cast.malimono
+    event = make_event(campus)
+    grants = f"campus/campuses/{campus.campus.id}/grants/"
+    grant = http.post(grants, {"reason": "help", "may_write": True}, by=cast.super_admin).json()["grant"]
+    acting = Person(user=cast.super_admin.user, site=campus, token=http.post(
+        "auth/act/", {"grant": grant}, at=campus).json()["token"])  # fmt: skip
+
+    done = bring_in(http, campus, event, f"student_id,scanned_at\n2024-0001,{wall(now())}\n", by=acting)
+
+    assert counts(done) == (1, 0, 0, 0)
+    with campus.here():
+        assert Scan.objects.get().operator_id == cast.super_admin.id
 
 
 def test_whoever_may_no_more_has_nothing_recorded(cast: Cast, http: Http) -> None:
