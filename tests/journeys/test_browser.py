@@ -107,7 +107,7 @@ def test_the_guide_s_client_works_as_it_is_written(cast: Cast, server: LiveServe
         200, {"count", "next", "previous", "results"}, "Foundation Day",
     )  # fmt: skip
     assert (marked["status"], marked["body"]["outcome"]) == (201, "recorded")
-    assert (people["status"], people["body"]["count"], created["status"]) == (200, 6, 201)
+    assert (people["status"], people["body"]["count"], created["status"]) == (200, 7, 201)
     assert (other["status"], other["body"]["errors"][0]["code"]) == (403, "campus_mismatch")
 
 

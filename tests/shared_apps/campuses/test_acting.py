@@ -61,7 +61,7 @@ def test_a_super_admin_acts_in_one_campus_and_both_sides_know(cast: Cast, http: 
     assert began.status_code == 200, began.content
     assert set(began.json()) == {"token", "expires_at", "may_write", "reason"}
     assert (began.json()["reason"], began.json()["may_write"]) == (REASON, False)
-    assert (people.status_code, people.json()["count"], person.status_code) == (200, 6, 200)
+    assert (people.status_code, people.json()["count"], person.status_code) == (200, 7, 200)
     assert [said(answer) for answer in elsewhere] == [(401, ["not_authenticated"])] * 2
     assert [(row["id"], row["super_admin_name"], row["reason"]) for row in history] == [
         (grant["id"], "Sol Aquino", REASON)
