@@ -60,12 +60,12 @@ def test_the_projector_shows_the_code_and_says_when_there_is_none(
 
         page.goto("about:blank")
         page.goto(links[1])
-        page.wait_for_function("document.getElementById('headline').textContent === 'Not open yet'")
+        page.wait_for_selector("#headline:text-is('Not open yet')")
         assert not page.is_visible("#qr")
         assert troubles == []
 
         page.goto("about:blank")
         page.goto(links[0][:-2])
-        page.wait_for_function("document.getElementById('headline').textContent.startsWith('This link')")
+        page.wait_for_selector("#headline:has-text('This link')")
         assert not page.is_visible("#qr")
         browser.close()

@@ -48,4 +48,4 @@ def test_old_things_go_fresh_ones_and_other_campuses_stay(cast: Cast) -> None:
         tidy_site.run()
 
     assert count(cast.malimono) == [6, 1, 1, 1, 2]
-    assert count(cast.delcarmen) == [6, 2, 2, 2, 3]
+    assert count(cast.delcarmen) == [7, 2, 2, 2, 3]
