@@ -287,8 +287,8 @@ def test_completing_closes_what_had_begun(cast: Cast) -> None:
         complete_event(by=campus.organizer.user, at=moment, event_id=event.pk, reason="Rain")
         message = OutboxMessage.objects.get(kind="tenant_apps.attendance.tasks.close_event_sessions")
 
-        tasks.close_event_sessions(message_id=str(message.pk), **message.payload)
-        tasks.close_event_sessions(message_id=str(message.pk), **message.payload)
+        tasks.close_event_sessions.run(message_id=str(message.pk), **message.payload)
+        tasks.close_event_sessions.run(message_id=str(message.pk), **message.payload)
 
         message.refresh_from_db()
         assert message.finished_at is not None
@@ -383,7 +383,7 @@ def test_every_campus_closes_its_own(cast: Cast) -> None:
     sessions = {site.host: required(site, starts=-240) for site in (here, there)}
 
     with here.here():
-        tasks.close_sessions()
+        tasks.close_sessions.run()
 
     assert statuses(here, sessions[here.host]) == {"ana": "absent", "ben": "absent"}
     assert statuses(there, sessions[there.host]) == {}
@@ -393,9 +393,9 @@ def test_the_minute_is_taken_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -
     sent: list[str] = []
     monkeypatch.setattr(tasks.close_sessions, "apply_async", lambda headers, expires: sent.append(headers["campus"]))
     with public_context():
-        tasks.close_sessions_everywhere()
+        tasks.close_sessions_everywhere.run()
         first = list(sent)
-        tasks.close_sessions_everywhere()
+        tasks.close_sessions_everywhere.run()
 
         assert set(first) == {"MALIMONO", "DELCARMEN", "SNSU"}
         # A test may stand on the edge of a minute: one turn each, whatever the number of calls.
