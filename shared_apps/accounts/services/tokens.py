@@ -82,7 +82,7 @@ def issue_token(*, user: User, label: str, at: datetime, expires_at: datetime | 
     AccessToken.objects.create(digest=digest(text), user=user, label=label[:100], created_at=at, expires_at=expires_at)
     AccessToken.objects.filter(user=user, expires_at__lte=at).delete()
     surplus = AccessToken.objects.filter(user=user).order_by("-created_at", "-id").values_list("pk", flat=True)
-    AccessToken.objects.filter(pk__in=list(surplus[MOST_TOKENS:])).delete()
+    AccessToken.objects.filter(pk__in=surplus[MOST_TOKENS:]).delete()
     return SignIn(text=text, expires_at=expires_at, user=user, device=issue_device(user=user, at=at))
 
 

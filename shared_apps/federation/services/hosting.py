@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 
 from shared_apps.federation.errors import OwnCampus, SeatsTaken
@@ -82,19 +82,28 @@ def offer_event(*, offer: Offer, at: datetime) -> None:
     rows = Invitation.objects.select_for_update(no_key=True).filter(event_id=offer.event_id).order_by("campus")
     known = {row.campus: row for row in rows}
     is_open = offer.status not in {FederatedStatus.CANCELLED, FederatedStatus.WITHDRAWN}
-    for campus in sorted(known.keys() | offer.invitations.keys()):
-        invited = campus in offer.invitations and offer.status != FederatedStatus.WITHDRAWN
-        if invited and campus not in known:
-            Invitation.objects.create(
-                event_id=offer.event_id, campus=campus, host=host, seats=offer.invitations[campus],
-                created_at=at, updated_at=at,
-            )  # fmt: skip
-        elif invited:
-            _set_seats(offer.event_id, campus, seats=offer.invitations[campus], at=at)
-            if is_open:
-                promote_waiting(event_id=offer.event_id, campus=campus, at=at)
-        elif known[campus].withdrawn_at is None:
-            _withdraw_invitation(offer.event_id, campus, at=at)
+    invitations = offer.invitations if offer.status != FederatedStatus.WITHDRAWN else {}
+    Invitation.objects.bulk_create(
+        Invitation(
+            event_id=offer.event_id, campus=campus, host=host, seats=seats, created_at=at, updated_at=at
+        )
+        for campus, seats in sorted(invitations.items())
+        if campus not in known
+    )  # fmt: skip
+    gone = [campus for campus, row in known.items() if row.withdrawn_at is None and campus not in invitations]
+    _withdraw_invitations(offer.event_id, gone, at=at)
+    changed = [
+        row
+        for campus, row in known.items()
+        if campus in invitations and (row.withdrawn_at is not None or row.seats != invitations[campus])
+    ]
+    _set_seats(changed, invitations, at=at)
+    if is_open and changed:  # elsewhere, whoever freed a seat has given it to the next
+        waiting = FederatedRegistration.objects.filter(
+            event_id=offer.event_id, home__in=[row.campus for row in changed], state=RegistrationState.WAITING
+        )
+        for campus in sorted(set(waiting.values_list("home", flat=True))):
+            promote_waiting(event_id=offer.event_id, campus=campus, at=at)
 
 
 def promote_waiting(*, event_id: UUID, campus: str, at: datetime) -> int:
@@ -138,18 +147,22 @@ def recount_seats(*, event_id: UUID, at: datetime, repair: bool) -> bool:
     return differs
 
 
-def _set_seats(event_id: UUID, campus: str, *, seats: int | None, at: datetime) -> None:
-    try:
-        with transaction.atomic():
-            Invitation.objects.filter(event_id=event_id, campus=campus).update(
-                seats=seats, withdrawn_at=None, updated_at=at
-            )
-    except IntegrityError:
-        raise SeatsTaken(f"{campus} has more registered places than {seats}.", attr="campus_seats") from None
+def _set_seats(rows: list[Invitation], seats_of: Mapping[str, int | None], *, at: datetime) -> None:
+    """Set the seats of invitations that are locked: one statement for each number of seats."""
+    by_seats: dict[int | None, list[Invitation]] = {}
+    for row in rows:
+        seats = seats_of[row.campus]
+        if seats is not None and row.taken > seats:
+            raise SeatsTaken(f"{row.campus} has more registered places than {seats}.", attr="campus_seats")
+        by_seats.setdefault(seats, []).append(row)
+    for seats, same in by_seats.items():
+        Invitation.objects.filter(event_id=same[0].event_id, campus__in=[row.campus for row in same]).update(
+            seats=seats, withdrawn_at=None, updated_at=at
+        )
 
 
-def _withdraw_invitation(event_id: UUID, campus: str, *, at: datetime) -> None:
-    Invitation.objects.filter(event_id=event_id, campus=campus).update(taken=0, withdrawn_at=at, updated_at=at)
-    FederatedRegistration.objects.filter(event_id=event_id, home=campus).exclude(
+def _withdraw_invitations(event_id: UUID, campuses: list[str], *, at: datetime) -> None:
+    Invitation.objects.filter(event_id=event_id, campus__in=campuses).update(taken=0, withdrawn_at=at, updated_at=at)
+    FederatedRegistration.objects.filter(event_id=event_id, home__in=campuses).exclude(
         state=RegistrationState.WITHDRAWN
     ).update(state=RegistrationState.WITHDRAWN, updated_at=at)

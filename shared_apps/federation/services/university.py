@@ -19,7 +19,7 @@ from shared_apps.federation.interfaces import CommonEvent
 from shared_apps.federation.models import FederatedEvent
 from shared_apps.federation.rules import FederatedKind, FederatedStatus
 from shared_apps.federation.selectors import get_open_campus
-from shared_apps.outbox.services import add_message
+from shared_apps.outbox.services import add_messages
 
 
 @transaction.atomic
@@ -125,10 +125,11 @@ def _check_participants(codes: Iterable[str]) -> list[str]:
 
 
 def _tell(event: FederatedEvent, campuses: Iterable[str], *, at: datetime) -> None:
-    for code in campuses:
-        add_message(
-            kind="shared_apps.federation.tasks.hold_event", payload={"event_id": str(event.pk), "host": code}, at=at
-        )
+    add_messages(
+        kind="shared_apps.federation.tasks.hold_event",
+        payloads=[{"event_id": str(event.pk), "host": code} for code in campuses],
+        at=at,
+    )
 
 
 def _lock(event_id: UUID) -> FederatedEvent:

@@ -124,7 +124,7 @@ def approve_request(
     granted = AttendanceStatus(status or request.wanted_status)
     why = reason or "Granted as asked."
     if request.kind == RequestKind.EXCUSE and granted == AttendanceStatus.EXCUSED:
-        for session in _lock_sessions(request):
+        for session in _list_missed(request, _lock_sessions(request)):
             _excuse(request, session, by=by, at=at, reason=why)
     else:
         if request.session_id is None:
@@ -174,11 +174,17 @@ def remind_of_overdue_requests(*, at: datetime) -> int:
     return len(overdue)
 
 
+def _list_missed(request: AttendanceRequest, sessions: list[Session]) -> list[Session]:
+    """Return those that are over for whoever asked; of one that is not closed yet, closing reads the request."""
+    absences = Attendance.objects.filter(
+        session__in=sessions, user_id=request.user_id, status=AttendanceStatus.ABSENT
+    ).values_list("session_id", flat=True)
+    absent = set(absences)
+    return [session for session in sessions if session.closed_at is not None or session.pk in absent]
+
+
 def _excuse(request: AttendanceRequest, session: Session, *, by: User, at: datetime, reason: str) -> None:
-    """Excuse somebody from a session that is over for them; where it is not closed yet, closing reads the request."""
-    known = Attendance.objects.filter(session=session, user_id=request.user_id)
-    if session.closed_at is None and not known.filter(status=AttendanceStatus.ABSENT).exists():
-        return
+    """Excuse somebody from a session that is over for them."""
     attendance = _attendance_of(request, session, at=at)
     if attendance.status in NOT_THERE - {AttendanceStatus.EXCUSED}:
         # As closing writes it: somebody who was there after all, and whose scan arrives later, was there.
