@@ -9,6 +9,10 @@ from tests import databases
 from tests.cast import Cast, Http, Site, gather_cast
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew-counts", action="store_true", help="write tests/query_counts/counts.toml anew")
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
     """Replace pytest-django's: see tests/databases.py."""
