@@ -30,6 +30,7 @@ from tenant_apps.attendance.models import (
     Expected,
     Flag,
     Scan,
+    ScanImport,
     Scanner,
     Visitor,
 )
@@ -246,6 +247,13 @@ def _work(
         RosterImport(file_name=f"{number}.csv", state="done", created_at=at, requested_by_id=things.site.admin.id)
         for number in numbers
     )
+    _add(
+        ScanImport(
+            event_id=ids["event"], file_name=f"{number}.csv", state="done", created_at=at,
+            requested_by_id=things.site.organizer.id,
+        )
+        for number in numbers
+    )  # fmt: skip
     _add(
         AuditEntry(at=at, action="test", target_type="event", target_id=ids["event"], actor_id=person.pk)
         for person in people

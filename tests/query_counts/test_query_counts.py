@@ -22,7 +22,7 @@ from tests.query_counts.rows import add_rows
 from tests.query_counts.ways import WAYS, Way, add_things
 
 # Reads that take no ``page_size``, and say so.
-NOT_PAGED = {"GET federation/transcript/"}
+NOT_PAGED = {"GET federation/transcript/", "GET events/attendance/roll-call/"}
 
 
 @dataclass
