@@ -47,6 +47,9 @@ _HOUR = timedelta(hours=1)
 # Half of what an event may have: calls add the other half.
 _SESSIONS = MOST_SESSIONS // 2 - 1
 
+# How many people a section has: a call about one of them takes no more than 500.
+_SECTION = 400
+
 
 def add_rows(things: Things, cast: Cast, *, since: int, until: int) -> None:
     """Add rows number ``since`` to ``until`` of everything that the routes are about, past every service.
@@ -90,7 +93,13 @@ def _people(things: Things, numbers: range, at: datetime) -> list[User]:
         )
         for number in numbers
     )  # fmt: skip
-    _add(Profile(user=person, department="CITE", program="BSIT", year_level=2, section="A") for person in people)
+    _add(
+        Profile(
+            user=person, department="CITE", program="BSIT", year_level=2,
+            section="A" if number < _SECTION else f"B{number // _SECTION}",
+        )
+        for number, person in zip(numbers, people, strict=True)
+    )  # fmt: skip
     _add(SignInName(name=person.username, user=person) for person in people)
     _add(_tokens(things.site.student.id, numbers, at))
     return people
