@@ -94,6 +94,10 @@ def _common_event(_: Things, size: int) -> dict[str, Any]:
 _EVENT, _SESSION = "events/events/{pk}/", "events/events/{event_id}/sessions/{session_id}/"
 
 WAYS = (
+    Way("campus", "POST events/attendance/roll-call/", "of a section",
+        body=lambda things, _: {
+            "roll_call_id": str(uuid4()), "event_id": things.ids["quiet"], "group": {"section": "A"},
+        }),
     Way("campus", "POST events/attendance/batch/", "of many people", body=_scans),
     Way("campus", "POST events/attendance/batch/", "of a device", body=_scans, by_device=True),
     Way("campus", "POST events/scanners/contact/", "of a device", 200, by_device=True,
