@@ -597,8 +597,8 @@ BREAKS = (
     ),
     Break(
         "a place that was read is not looked at again",
-        "tenant_apps/attendance/services/verdicts.py",
-        'source="FROM place" if visitor.needs_place else ""',
+        "tenant_apps/attendance/services/statements.py",
+        'source="FROM place" if place else ""',
         'source=""',
         (RACES,),
     ),

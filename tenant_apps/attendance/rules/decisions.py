@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import models
@@ -44,9 +44,6 @@ class Rule(models.TextChoices):
     SEAT = "seat", "A seat of the person's campus is free, or theirs"
     FIRST_TIME = "first_time", "The person was not there already"
     COUNTED_HERE = "counted_here", "No other campus has counted the person for this event"
-
-
-_OUTCOMES: Final = {Code.RECORDED: Outcome.RECORDED, Code.DUPLICATE: Outcome.DUPLICATE}
 
 
 class Looked(NamedTuple):
@@ -153,7 +150,9 @@ class Decision:
     @property
     def outcome(self) -> Outcome:
         """The kind of answer."""
-        return _OUTCOMES.get(self.code, Outcome.REFUSED)
+        if self.code is Code.RECORDED:
+            return Outcome.RECORDED
+        return Outcome.DUPLICATE if self.code is Code.DUPLICATE else Outcome.REFUSED
 
     def counted_elsewhere(self) -> "Decision":
         """Return the same where another campus turns out to count the person."""

@@ -1,13 +1,12 @@
 """What a decision on a scan needs to know: one statement."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
+import orjson
 
 from shared_apps.accounts.rules import display_name
 from shared_apps.federation.rules import (
@@ -23,6 +22,7 @@ from tenant_apps.attendance.rules.presence import Mark, Policy
 from tenant_apps.attendance.rules.scanners import ScannerKind
 from tenant_apps.attendance.rules.scans import Direction, Method, Window
 from tenant_apps.events.rules.registrations import RegistrationMode
+from tenants.postgresql.prepared import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,7 @@ EXISTING: Final = """
 # Goings of somebody who had not come, as far as was known then: refused, and true once an earlier coming arrives.
 SUBJECT: Final = "coalesce(m.user_id, m.person_id, m.guest_id)"
 GOING: Final = "m.code = 'not_checked_in'"
+# ``IS TRUE`` keeps the event's index out: whoever comes has few attendances, and a great event has thousands.
 _FACTS: Final = """
     SELECT {event}, {sessions},
            u.id, u.person_id, u.first_name, u.last_name, u.username, u.student_id, u.is_active, u.pass_serial,
@@ -153,7 +154,8 @@ _FACTS: Final = """
              WHERE r.event_id = e.id AND (r.user_id = u.id OR r.guest_id = g.id)),
            (SELECT json_agg({existing} ORDER BY a.status = 'void')
               FROM attendance_attendance a
-             WHERE (a.user_id = u.id OR a.visitor_id = w.id OR a.guest_id = g.id) AND a.event_id = e.id)::text,
+             WHERE (a.user_id = u.id OR a.visitor_id = w.id OR a.guest_id = g.id)
+               AND (a.event_id = e.id) IS TRUE)::text,
            (SELECT json_agg(json_build_array(m.session_id, m.effective_at))
               FROM events_session s JOIN attendance_scan m ON m.session_id = s.id AND {going}
              WHERE s.event_id = e.id AND {who_went} = {subject})::text,
@@ -185,6 +187,32 @@ _VISITOR: Final = {
 }
 
 
+_VALUE_TYPES: Final = {
+    Method.PASS: "uuid",
+    Method.STUDENT_ID: "text",
+    Method.USER: "uuid",
+    Method.VENUE_CODE: "uuid",
+    Method.GUEST: "bytea",
+    Method.NONE: "text",
+}
+_TYPES: Final = {"event_id": "uuid", "scan_id": "uuid", "operator_id": "uuid", "home": "text"}
+_COMMON: Final = {"event": EVENT, "sessions": SESSIONS, "existing": EXISTING, "going": GOING, "who_went": SUBJECT}
+# Planned once a connection: planning one of them takes several times as long as running it.
+_STATEMENTS: Final = {
+    method: Statement(
+        _FACTS.format(
+            **_COMMON, who=who, person_id="u.person_id", subject="coalesce(u.id, g.id)", columns="", joins="",
+            guest="g.pass_digest = %(value)s AND g.event_id = e.id" if method == Method.GUEST else "false",
+        ),
+        {**_TYPES, "value": _VALUE_TYPES[method]},
+    )
+    for method, who in _WHO.items()
+}  # fmt: skip
+_VISITOR_STATEMENT: Final = Statement(
+    _FACTS.format(**_COMMON, who=_WHO[Method.PASS], guest="false", **_VISITOR), {**_TYPES, "value": "uuid"}
+)
+
+
 def find_scan_facts(
     *, event_id: UUID, method: str, value: str | UUID | bytes | None, scan_id: UUID | None, operator_id: UUID
 ) -> ScanFacts:
@@ -194,29 +222,16 @@ def find_scan_facts(
     ``value`` is a person id (pass), the digest of a guest's pass, a student id or a user id, by ``method``; None finds
     nobody.
     """
-    statement = _FACTS.format(
-        event=EVENT, sessions=SESSIONS, existing=EXISTING, going=GOING, who_went=SUBJECT, who=_WHO[Method(method)],
-        person_id="u.person_id", subject="coalesce(u.id, g.id)", columns="", joins="",
-        guest="g.pass_digest = %(value)s AND g.event_id = e.id" if method == Method.GUEST else "false",
-    )  # fmt: skip
     asked = {"event_id": event_id, "value": value, "scan_id": scan_id, "operator_id": operator_id}
-    with connection.cursor() as cursor:
-        cursor.execute(statement, asked)
-        return _facts(cursor.fetchone())[0]
+    return _facts(_STATEMENTS[Method(method)].run(asked))[0]
 
 
 def find_visitor_scan_facts(
     *, event_id: UUID, home: str, is_home_archived: bool, person_id: UUID, scan_id: UUID | None, operator_id: UUID
 ) -> ScanFacts:
     """The same for the holder of another campus's pass, with what the federation says of them: one statement."""
-    statement = _FACTS.format(
-        event=EVENT, sessions=SESSIONS, existing=EXISTING, going=GOING, who_went=SUBJECT, who=_WHO[Method.PASS],
-        guest="false", **_VISITOR,
-    )  # fmt: skip
     asked = {"event_id": event_id, "value": person_id, "scan_id": scan_id, "operator_id": operator_id, "home": home}
-    with connection.cursor() as cursor:
-        cursor.execute(statement, asked)
-        facts, rest = _facts(cursor.fetchone())
+    facts, rest = _facts(_VISITOR_STATEMENT.run(asked))
     visitor_id, name, *federated = rest
     visitor = read_visitor(visitor_id, name, federated, is_home_archived=is_home_archived)
     return replace(facts, person=None, visitor=visitor)
@@ -251,14 +266,14 @@ def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
     elif guest_id is not None:
         person = read_guest(guest_id, guest_name, place)
     if fingerprint is not None:
-        prior = PriorScan(bytes(fingerprint), code, json.loads(answer))
+        prior = PriorScan(bytes(fingerprint), code, orjson.loads(answer))
     facts = ScanFacts(
         event=read_event(event_columns) if event_columns[0] is not None else None,
         person=person,
-        existing=tuple(read_existing(values) for values in json.loads(existing or "[]")),
+        existing=tuple(read_existing(values) for values in orjson.loads(existing or "[]")),
         prior=prior,
         scanner=read_scanner(scanner_columns) if scanner_columns[0] is not None else None,
-        goings=tuple((UUID(session), datetime.fromisoformat(at)) for session, at in json.loads(goings or "[]")),
+        goings=tuple((UUID(session), datetime.fromisoformat(at)) for session, at in orjson.loads(goings or "[]")),
     )
     return facts, list(rest)
 
@@ -266,7 +281,7 @@ def _facts(row: tuple[Any, ...]) -> tuple[ScanFacts, list[Any]]:
 def read_event(columns: Sequence[Any]) -> EventFacts:
     """Return the event of ``EVENT`` and ``SESSIONS``."""
     status, title, organizer_id, federated_event_id, registration, needs_rotating_pass, sessions = columns
-    rows = [(_window(values[:6]), _policy(values[6:10]), values[10]) for values in json.loads(sessions or "[]")]
+    rows = [(_window(values[:6]), _policy(values[6:10]), values[10]) for values in orjson.loads(sessions or "[]")]
     return EventFacts(
         status=status,
         title=title,

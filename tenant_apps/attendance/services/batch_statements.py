@@ -94,12 +94,12 @@ STORE: Final = """
     SELECT t.id, t.scan_id, decode(t.fingerprint, 'hex'), t.event_id, t.session_id, t.user_id, t.visitor_home,
            t.visitor_person_id, t.guest_id, t.attendance_id, t.operator_id, t.door, t.scanner_id, t.sequence,
            t.direction, t.method, t.outcome, t.code, t.reason, t.captured_at, t.received_at, t.effective_at,
-           t.time_corrected, t.skew, t.answer
-      FROM jsonb_to_recordset(%(rows)s::jsonb) AS t (
+           t.time_corrected, t.skew, t.answer::jsonb
+      FROM json_to_recordset(%(rows)s::json) AS t (
             id uuid, scan_id uuid, fingerprint text, event_id uuid, session_id uuid, user_id uuid, visitor_home text,
             visitor_person_id uuid, guest_id uuid, attendance_id uuid, operator_id uuid, door text, scanner_id uuid,
             sequence bigint, direction text, method text, outcome text, code text, reason text, captured_at timestamptz,
-            received_at timestamptz, effective_at timestamptz, time_corrected boolean, skew bigint, answer jsonb)
+            received_at timestamptz, effective_at timestamptz, time_corrected boolean, skew bigint, answer text)
      ORDER BY t.scan_id
     ON CONFLICT (scan_id) DO NOTHING
 """

@@ -73,10 +73,11 @@ def record_batch(
     Locks: the device; then events and sessions, invitations, places, visitors and attendances of everybody concerned.
     Raises: ScannerNotValid.
     """
-    items = [_read(position, scan, by=by, at=at) for position, scan in enumerate(scans)]
+    campus = current_campus()
+    items = [_read(position, scan, by=by, at=at, campus=campus) for position, scan in enumerate(scans)]
     elsewhere: set[tuple[UUID, UUID]] = set()
     for _ in range(_TRIES):
-        batch = _Batch(by=by, at=at, elsewhere=elsewhere, dry_run=dry_run)
+        batch = _Batch(by=by, at=at, campus=campus, elsewhere=elsewhere, dry_run=dry_run)
         try:
             with transaction.atomic():
                 scanner = _keep_contact(by=by, at=at, queue_depth=queue_depth, skew=skew)
@@ -118,9 +119,9 @@ class _Item:
         return self.scan.method.value, str(self.value), None
 
 
-def _read(position: int, scan: ScanRequest, *, by: User, at: datetime) -> _Item:
+def _read(position: int, scan: ScanRequest, *, by: User, at: datetime, campus: CampusEntry) -> _Item:
     effective_at, corrected = time_of(scan, at)
-    claim, value, home = read_claim(scan, effective_at)
+    claim, value, home = read_claim(scan, effective_at, campus)
     return _Item(
         position=position, scan=scan, fingerprint=scan.fingerprint(by.pk), claim=claim, value=value, home=home,
         effective_at=effective_at, corrected=corrected,
@@ -178,6 +179,7 @@ class _Batch:
 
     by: User
     at: datetime
+    campus: CampusEntry
     elsewhere: set[tuple[UUID, UUID]]
     dry_run: bool
     people: dict[Named, PersonFacts] = field(default_factory=dict)
@@ -236,7 +238,7 @@ class _Batch:
         users = {person.known.id for person in people}
         guests = {person.known.id for person in self.people.values() if person.is_guest}
         asked: dict[str, Any] = {
-            "events": list(events), "users": list(users), "guests": list(guests), "host": current_campus().code,
+            "events": list(events), "users": list(users), "guests": list(guests), "host": self.campus.code,
             "homes": list({home for _, home, _ in visitors}), "visitors": list({who for _, _, who in visitors}),
             "people": [*(person.person_id for person in people), *(who for _, _, who in visitors)],
         }  # fmt: skip
@@ -284,14 +286,14 @@ class _Batch:
                 event=event, person=person, existing=tuple(self.existing.get(key, ())) if key else (), prior=None,
                 visitor=visitor, scanner=scanner, goings=tuple(goings),
             ),
-            is_counted_elsewhere=(event.federated_event_id, person_id) in self.elsewhere,
+            is_counted_elsewhere=(event.federated_event_id, person_id) in self.elsewhere, campus=self.campus,
         )  # fmt: skip
         values = verdict.scan_values()
         if verdict.presence is not None and key is not None:
             values |= verdict.attendance_values(verdict.presence)
             self._keep(verdict, values, key)
         answer = verdict.answer(values)
-        self.verdicts.append((verdict, {**values, "answer": answer}))
+        self.verdicts.append((verdict, {**values, "answer": orjson.dumps(answer).decode()}))
         if self.dry_run:
             answer = self._dry(verdict, answer)
         return ScanAnswer(status_of(verdict.decision.code), answer)
@@ -326,7 +328,7 @@ class _Batch:
             **{name: values[name] for name in _WRITTEN}, "id": row_id, "is_new": row.is_new,
             "first_scan_id": after.first_scan_id, "method": after.method, "operator_id": after.operator_id,
             "person_id": verdict.person_id if verdict.home else None,
-            "home": (verdict.home or current_campus()).code,
+            "home": (verdict.home or self.campus).code,
         }  # fmt: skip
         if verdict.is_in_ledger and verdict.home and verdict.person_id:
             self._meet(verdict, verdict.home.code, verdict.person_id)
@@ -347,10 +349,10 @@ class _Batch:
     def _dry(self, verdict: Verdict, answer: dict[str, Any]) -> dict[str, Any]:
         """Return the answer without the ids that there will not be."""
         answer = verdict.dry_answer(answer)
-        mine = {str(row_id) for row_id, row in self.rows.items() if row.is_new}
+        mine = {row_id for row_id, row in self.rows.items() if row.is_new}
         if answer["attendance"] and answer["attendance"]["id"] in mine:
             answer["attendance"] = {**answer["attendance"], "id": None}
-        if answer["first"] and answer["first"]["scan"] in {str(earlier.id) for earlier, _ in self.verdicts}:
+        if answer["first"] and answer["first"]["scan"] in {earlier.id for earlier, _ in self.verdicts}:
             answer["first"] = {**answer["first"], "scan": None}
         return answer
 
@@ -397,7 +399,7 @@ class _Batch:
         places = [{"event_id": event, "person_id": who, "home": home} for (event, who), home in self.places.items()]
         taken, placed, visits, followed = _run(
             CREDIT_ALL, seats=seats, places=places, visits=list(wanted.values()), changes=changes, at=self.at,
-            host=current_campus().code,
+            host=self.campus.code,
         )  # fmt: skip
         if taken != len(places) or placed != len(places):
             raise Overtaken
@@ -410,7 +412,7 @@ class _Batch:
                 FIND_CREDIT,
                 {
                     "events": [event for event, _ in missing], "people": [who for _, who in missing],
-                    "host": current_campus().code,
+                    "host": self.campus.code,
                 },
             )  # fmt: skip
             missing -= set(cursor.fetchall())

@@ -55,7 +55,8 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
     """
     fingerprint = scan.fingerprint(by.pk)
     effective_at, corrected = time_of(scan, at)
-    claim, value, home = read_claim(scan, effective_at)
+    campus = current_campus()
+    claim, value, home = read_claim(scan, effective_at, campus)
     seen_elsewhere = 0
     known: tuple[UUID, ...] = ()
     for turn in range(_TRIES):
@@ -74,7 +75,7 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
                 verdict = judge(
                     scan=scan, by=by, at=at, effective_at=effective_at, corrected=corrected, fingerprint=fingerprint,
                     claim=claim, facts=facts, event=event, home=home, person_id=person_id,
-                    is_counted_elsewhere=seen_elsewhere > 1,
+                    is_counted_elsewhere=seen_elsewhere > 1, campus=campus,
                 )  # fmt: skip
                 body = verdict.store()
                 return ScanAnswer(
@@ -128,6 +129,7 @@ def judge(
     home: CampusEntry | None,
     person_id: UUID | None,
     is_counted_elsewhere: bool,
+    campus: CampusEntry,
 ) -> Verdict:
     """Return what becomes of a scan, given everything that is known."""
     decision: Decision = decide(
@@ -153,6 +155,7 @@ def judge(
     return Verdict(
         scan=scan, by=by, at=at, effective_at=effective_at, corrected=corrected, fingerprint=fingerprint, facts=facts,
         event=event, home=home, person_id=person_id, decision=decision, is_counted_elsewhere=is_counted_elsewhere,
+        campus=campus,
     )  # fmt: skip
 
 
@@ -181,7 +184,9 @@ def _find_facts(
     )
 
 
-def read_claim(scan: ScanRequest, at: datetime) -> tuple[Claim, str | UUID | bytes | None, CampusEntry | None]:
+def read_claim(
+    scan: ScanRequest, at: datetime, campus: CampusEntry
+) -> tuple[Claim, str | UUID | bytes | None, CampusEntry | None]:
     """Return what the pass claims, the value to find the person by, and the person's campus where it is another."""
     if scan.method == Method.GUEST:
         if not is_guest_pass(scan.value):
@@ -195,7 +200,7 @@ def read_claim(scan: ScanRequest, at: datetime) -> tuple[Claim, str | UUID | byt
         return Claim(refusal=Code.UNKNOWN_PASS), None, None
     except ForgedPass:
         return Claim(refusal=Code.PASS_FORGED), None, None
-    home = find_campus(str(content.campus_id)) if content.campus_id != current_campus().id else None
+    home = find_campus(str(content.campus_id)) if content.campus_id != campus.id else None
     moment = None if content.step is None else is_of_moment(content.step, at=at)
     claim = Claim(serial=content.serial, expires_at=content.expires_at, is_proof=True, is_of_moment=moment)
     return claim, content.person_id, home

@@ -1,15 +1,14 @@
 """A scan that was decided on: as it is stored, and as it is answered."""
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, cast
 from uuid import UUID
 
 import orjson
-from django.db import connection, transaction
+from django.db import transaction
 
 from shared_apps.accounts.models import User
 from shared_apps.common.ids import uuid7
@@ -20,23 +19,8 @@ from tenant_apps.attendance.rules.presence import Mark, Policy, Presence, evalua
 from tenant_apps.attendance.rules.scanners import ScannerKind, clock_skew
 from tenant_apps.attendance.rules.scans import Code, Direction, Door, Method, Outcome
 from tenant_apps.attendance.selectors.scans import EventFacts, ScanFacts
-from tenant_apps.attendance.services.statements import (
-    CHANGE,
-    CHECK_IN_GUEST,
-    CHECK_IN_PERSON,
-    CHECK_IN_VISITOR,
-    CREDIT,
-    FOLLOW_CREDIT,
-    IS_BEGUN,
-    IS_FOLLOWED,
-    KEEP_PLACE,
-    MEET_VISITOR,
-    STORE_SCAN,
-    TAKE_PLACE,
-    TAKE_SEAT,
-    WITH_ATTENDANCE,
-)
-from tenants.context import current_campus
+from tenant_apps.attendance.services.statements import ATTEND, STORE_SCAN, attend_federated
+from tenants.postgresql.prepared import Statement
 from tenants.registry_types import CampusEntry
 
 NAME_VISITOR: Final = "tenant_apps.attendance.tasks.learn_visitor_name"
@@ -73,12 +57,24 @@ class ScanRequest:
         content = (
             operator_id, self.event_id, self.session_id, self.method, self.value, self.direction, captured, self.reason,
         )  # fmt: skip
-        return hashlib.sha256(repr([str(part) for part in content]).encode()).digest()
+        return hashlib.sha256(repr([_spell(part) for part in content]).encode()).digest()
+
+
+@lru_cache(maxsize=4096)
+def _spell_id(value: UUID) -> str:
+    return str(value)
+
+
+def _spell(part: object) -> str:
+    """Return the text of a part; the ids of events and operators come again and again."""
+    return _spell_id(part) if type(part) is UUID else str(part)
 
 
 @dataclass(frozen=True, slots=True)
 class ScanAnswer:
-    """What is answered, and stored for a retry: an HTTP status and a JSON-ready body."""
+    """What is answered, and stored for a retry: an HTTP status and a body that orjson can write (ids are UUIDs where it
+    was made just now, texts where it was stored).
+    """
 
     status: int
     body: dict[str, Any]
@@ -122,11 +118,9 @@ class Verdict:
     home: CampusEntry | None
     person_id: UUID | None
     decision: Decision
+    campus: CampusEntry
     is_counted_elsewhere: bool = False
     id: UUID = field(default_factory=uuid7)
-
-    def __post_init__(self) -> None:
-        self._zone = current_campus().zone
 
     def store(self) -> dict[str, Any]:
         """Write scan and attendance, at a federated event the visit too, in one statement; return the answer.
@@ -139,28 +133,27 @@ class Verdict:
         if presence is None:
             return self._run(STORE_SCAN, values)
         values |= self.attendance_values(presence)
-        attend = CHANGE
+        kind = "change"
         if self.begins:
-            guest_or_person = CHECK_IN_GUEST if self.guest_id else CHECK_IN_PERSON
-            attend = CHECK_IN_VISITOR if self.home else guest_or_person
+            kind = "visitor" if self.home else "guest" if self.guest_id else "person"
         values["answer"] = orjson.dumps(self.answer(values)).decode()
         if not self.is_in_ledger:
-            return self._run(f"WITH a AS ({attend}) {WITH_ATTENDANCE}", values)
-        return self._run_federated(attend, values)
+            return self._run(ATTEND[kind], values)
+        return self._run_federated(kind, values)
 
-    @property
+    @cached_property
     def begins(self) -> bool:
         """Whether an attendance begins by it, or revives."""
         existing = self.decision.existing
         return self.decision.outcome == Outcome.RECORDED and not (existing and existing.is_begun)
 
-    @property
+    @cached_property
     def guest_id(self) -> UUID | None:
         """The guest whom it is about."""
         person = self.facts.person
         return person.known.id if person and person.is_guest else None
 
-    @property
+    @cached_property
     def user_id(self) -> UUID | None:
         """The person of this campus whom it is about."""
         person = self.facts.person
@@ -171,14 +164,14 @@ class Verdict:
         """The enrolled device that scanned."""
         return self.facts.scanner.id if self.facts.scanner else self.scan.scanner_id
 
-    @property
+    @cached_property
     def door(self) -> Door:
         """Which way it came."""
         if self.facts.scanner is None or self.scan.door != Door.COUNTER:
             return self.scan.door
         return Door.KIOSK if self.facts.scanner.kind == ScannerKind.KIOSK else Door.SCANNER
 
-    @property
+    @cached_property
     def row(self) -> Existing | None:
         """The attendance that is written: what begins revives the row of this very person, void or not."""
         if not self.begins:
@@ -202,7 +195,7 @@ class Verdict:
         policy = self.event.policies.get(window.id, Policy())
         return evaluate(window, policy, (*history, mark), is_over=window.id in self.event.closed)
 
-    @property
+    @cached_property
     def is_in_ledger(self) -> bool:
         """Whether the ledger follows: at federated events, of everybody but guests, where something changes."""
         if self.event.federated_event_id is None or self.person_id is None or self.is_counted_elsewhere:
@@ -218,44 +211,35 @@ class Verdict:
         row = self.row
         return row.status if row and row.is_decided else presence.status.value
 
-    def _run(self, statement: str, values: dict[str, Any]) -> dict[str, Any]:
+    def _run(self, statement: Statement, values: dict[str, Any]) -> dict[str, Any]:
         values.setdefault("answer", orjson.dumps(self.answer(values)).decode())
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            row = cursor.fetchone()
-        if row is None:
+        if statement.run(values) is None:
             raise Overtaken
-        return cast(dict[str, Any], json.loads(row[0]))
+        return cast(dict[str, Any], orjson.loads(values["answer"]))
 
-    def _run_federated(self, attend: str, values: dict[str, Any]) -> dict[str, Any]:
-        begins = self.begins
+    def _run_federated(self, kind: str, values: dict[str, Any]) -> dict[str, Any]:
         values |= {
-            "host": current_campus().code,
-            "home": (self.home or current_campus()).code,
+            "host": self.campus.code,
+            "home": (self.home or self.campus).code,
             "person_id": self.person_id,
             "visit_id": uuid7(),
             "visitor_id": uuid7(),
         }
-        parts = [("a", attend), ("v", CREDIT if begins else FOLLOW_CREDIT), ("s", WITH_ATTENDANCE)]
         visitor = self.facts.visitor
-        if visitor and begins:
-            placed = [("place", KEEP_PLACE)] if visitor.has_place else [("seat", TAKE_SEAT), ("place", TAKE_PLACE)]
-            meet = MEET_VISITOR.format(source="FROM place" if visitor.needs_place else "")
-            parts = [*(placed if visitor.needs_place else []), ("w", meet), *parts]
-        is_credited = IS_BEGUN if begins else IS_FOLLOWED
-        statement = f"WITH {', '.join(f'{name} AS ({part})' for name, part in parts)} SELECT {is_credited}"
+        place = ""
+        if visitor and self.begins and visitor.needs_place:
+            place = "kept" if visitor.has_place else "taken"
+        statement = attend_federated(kind, place)
         # The parts stand or fall together: a seat is not kept by somebody who was not let in.
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                answer, counts_here = cursor.fetchone()
-            if answer is None:
+            is_stored, counts_here = statement.run(values)
+            if not is_stored:
                 raise Overtaken
             if not counts_here:
                 raise CountedElsewhere
             if self.asks_for_name:
                 add_message(kind=NAME_VISITOR, payload=self.name_payload, at=self.at)
-        return cast(dict[str, Any], json.loads(answer))
+        return cast(dict[str, Any], orjson.loads(values["answer"]))
 
     @property
     def asks_for_name(self) -> bool:
@@ -316,8 +300,7 @@ class Verdict:
         }
 
     def answer(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return the body of the answer."""
-        campus = current_campus()
+        """Return the body of the answer; ids and times as they are, JSON spells them."""
         code = self.decision.code
         answer: dict[str, Any] = {
             "outcome": values["outcome"],
@@ -325,12 +308,12 @@ class Verdict:
             "detail": code.label,
             "rules": [{"rule": looked.rule.value, "held": looked.held} for looked in self.decision.looked],
             "dry_run": False,
-            "home_campus": self.home.code if self.home else campus.code if self.user_id else None,
+            "home_campus": self.home.code if self.home else self.campus.code if self.user_id else None,
             "cross_campus_attendance": self.home is not None,
             "scan": {
-                "id": str(self.id),
-                "scan_id": str(self.scan.scan_id) if self.scan.scan_id else None,
-                "event": str(self.scan.event_id),
+                "id": self.id,
+                "scan_id": self.scan.scan_id,
+                "event": self.scan.event_id,
                 "direction": self.scan.direction.value,
                 "method": self.scan.method.value,
                 "door": values["door"],
@@ -360,11 +343,11 @@ class Verdict:
         """Whom the operator sees: of a visitor the id in the federation, and the name once the home campus told it."""
         person, visitor = self.facts.person, self.facts.visitor
         if visitor is not None:
-            return {"id": str(self.person_id), "display_name": visitor.display_name, "student_id": None}
+            return {"id": self.person_id, "display_name": visitor.display_name, "student_id": None}
         if person is None:
             return None
         return {
-            "id": str(person.known.id), "display_name": person.display_name, "student_id": person.student_id,
+            "id": person.known.id, "display_name": person.display_name, "student_id": person.student_id,
         }  # fmt: skip
 
     def _attendance_answer(self, values: dict[str, Any]) -> dict[str, Any] | None:
@@ -372,8 +355,8 @@ class Verdict:
         if self.presence is None or window is None:
             return None
         return {
-            "id": str(values["attendance_id"]),
-            "session": str(window.id),
+            "id": values["attendance_id"],
+            "session": window.id,
             "status": values["status"],
             "first_in_at": self._local(values["first_in_at"]),
             "last_out_at": self._local(values["last_out_at"]),
@@ -386,11 +369,11 @@ class Verdict:
         if self.decision.outcome != Outcome.DUPLICATE or existing is None:
             return None
         return {
-            "scan": str(existing.first_scan_id) if existing.first_scan_id else None,
+            "scan": existing.first_scan_id,
             "at": self._local(existing.first_in_at),
             "method": existing.method,
-            "operator": str(existing.operator_id) if existing.operator_id else None,
+            "operator": existing.operator_id,
         }
 
     def _local(self, moment: datetime | None) -> str | None:
-        return moment.astimezone(self._zone).isoformat() if moment else None
+        return moment.astimezone(self.campus.zone).isoformat() if moment else None

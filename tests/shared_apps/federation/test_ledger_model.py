@@ -319,6 +319,7 @@ def run(cast: Cast, *, examples: int, steps: int) -> dict[str, int]:
     return machine.done
 
 
+@pytest.mark.timeout(900)
 def test_ledger_and_hosts_stay_equal(cast: Cast) -> None:
     done = run(cast, examples=12, steps=25)
 

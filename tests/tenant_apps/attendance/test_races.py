@@ -1,9 +1,11 @@
 """Many doors at once: PostgreSQL decides, and every scan has its answer."""
 
+import json
 import random
 import threading
 from collections import Counter
 
+import orjson
 import pytest
 from django.db import connections
 
@@ -161,7 +163,8 @@ def test_one_batch_sent_by_eight_threads_is_one_batch(cast: Cast) -> None:
 
     def send(_: int) -> None:
         with site.here():
-            answers.append(record_batch(by=site.scanner.user, at=now(), scans=scans))
+            found = record_batch(by=site.scanner.user, at=now(), scans=scans)
+            answers.append([(answer.status, json.loads(orjson.dumps(answer.body))) for answer in found])
 
     assert together(8, send) == []
     assert all(found == answers[0] for found in answers)
