@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import psycopg2.extensions
 from django.conf import settings
-from django.db import connection
+from django.db import NotSupportedError, connection
 
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 
@@ -50,7 +50,14 @@ class Statement:
                     with connection.wrap_database_errors, raw.cursor() as plain:
                         plain.execute(self._prepare)
                     raw.prepared.add(self.name)
-                cursor.execute(self._execute, values)
+                try:
+                    cursor.execute(self._execute, values)
+                except NotSupportedError:
+                    # A migration has changed the type of a column that this returns, and PostgreSQL keeps to the old
+                    # one. Django closes the connection after an error; until then the text is sent.
+                    if connection.in_atomic_block:
+                        raise
+                    cursor.execute(self.sql, values)
             else:
                 cursor.execute(self.sql, values)
             return cursor.fetchone()
