@@ -2,6 +2,7 @@
 
 import os
 import platform
+import statistics
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,6 +58,26 @@ class Meter:
         return {name: sum(map(_tree_time, pids)) for name, pids in self.groups.items()}
 
 
+@dataclass(slots=True)
+class Backends:
+    """PostgreSQL's server processes under some logins. ``mib``: private memory of one, the median and the largest."""
+
+    count: int
+    mib: float
+    largest_mib: float
+
+
+def measure_backends(pids: Iterable[int]) -> Backends:
+    """Return how many there still are, and what they hold."""
+    found = []
+    for pid in pids:
+        try:
+            found.append(memory_of(pid))
+        except psutil.NoSuchProcess:
+            continue
+    return Backends(len(found), statistics.median(found or [0.0]), max(found, default=0.0))
+
+
 def memory_of(pid: int) -> float:
     """Return the private memory of one process in MiB."""
     return psutil.Process(pid).memory_full_info().uss / 2**20
@@ -81,9 +102,8 @@ def _tree_time(pid: int) -> float:
         for process in [root, *root.children(recursive=True)]:
             try:
                 times = process.cpu_times()
-                total += times.user + times.system
-                if process is root:
-                    total += times.children_user + times.children_system
+                # With what its ended children took: connections and workers come and go.
+                total += times.user + times.system + times.children_user + times.children_system
             except psutil.NoSuchProcess:
                 continue
     except psutil.NoSuchProcess:

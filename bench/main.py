@@ -5,47 +5,68 @@ import json
 import signal
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench import growth
 from bench import parts as kinds
 from bench.machine import memory_of, workers_of
 from bench.parts import Part, Scans
-from bench.report import Report
-from bench.servers import Stage
+from bench.plots import write_pages
+from bench.pooler import CONNECTIONS, MISSING, Pooler, check_places, find_pgbouncer, version_of
+from bench.report import Report, markdown
+from bench.servers import Server, Stage
 from config.local.say import say
 
-GROUPS = ("scans", "mix", "batch", "campuses", "registry", "operations")
+GROUPS = ("scans", "mix", "batch", "campuses", "pgbouncer", "registry", "operations", "growth")
+POOLED = "eas-pooled"
+# Whose slowest answers are compared with the usual ones.
+TAILS = ("first", "again", "refused", "visitors", "list", "report")
 
 
 def main(root: Path, arguments: list[str]) -> int:
     """Run the bench; return the exit status."""
     options = _parse(arguments)
+    if options.parts == ["plots"]:
+        return write_pages(options.result or root / "var" / "bench" / "result.json", root / "docs")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
     stage = Stage(root / "var" / "bench")
     try:
+        stage.start()
         report = _measure(stage, options)
     except KeyboardInterrupt:
         return 130
     finally:
+        # Whoever is impatient with the cleaning up would leave a cluster behind.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         say("cleaning up …")
         stage.stop()
+    report.note_noise(stage.usages)
     report.write(stage.folder)
-    print(f"\n{report.markdown()}")
-    say(f"written to {stage.folder}/result.md and result.json")
+    print(f"\n{markdown(report.content())}")
+    say(f"written to {stage.folder}/result.md and result.json; `manage.py bench plots` puts it into the docs")
     return 0
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="manage.py bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(GROUPS)}; all of them by default")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"of {', '.join(GROUPS)}; by default all. 'plots': write the docs from the last result",
+    )
+    parser.add_argument("--result", type=Path, default=None, help="another result.json, for 'plots'")
     parser.add_argument("--quick", action="store_true", help="two short rounds of each: a look, no measurement")
     parser.add_argument("--rounds", type=int, default=None, help="rounds of each part (5)")
     parser.add_argument("--seconds", type=float, default=None, help="length of one round (4)")
     options = parser.parse_args(arguments)
+    if options.parts == ["plots"]:
+        return options
     if unknown := set(options.parts) - set(GROUPS):
         parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     options.parts = options.parts or list(GROUPS)
@@ -58,33 +79,29 @@ def _measure(stage: Stage, options: argparse.Namespace) -> Report:
     report = Report()
     if "operations" in options.parts:
         _measure_operations(stage, report, campuses=30 if options.quick else 200)
-    if options.parts == ["operations"]:
+    if "growth" in options.parts:
+        growth.measure(stage, report, growth.QUICK if options.quick else growth.Sizes())
+    if not set(options.parts) - {"operations", "growth"}:
         return report
-    campuses = 40 if "campuses" in options.parts else 4
+    program = find_pgbouncer() if "pgbouncer" in options.parts else None
+    if "pgbouncer" in options.parts and program is None:
+        report.skipped.append(MISSING)
+        if not set(options.parts) - {"operations", "growth", "pgbouncer"}:
+            return report
+    campuses = 40 if {"campuses", "pgbouncer"} & set(options.parts) else 4
     students = 1500 if options.quick else 4000
     world = _make_eas(stage, campuses=campuses, students=students, events=30 if options.quick else 60)
-    ordinary = _make_ordinary(stage, students=1000)
-    stage.create_database("ceiling", kinds.FLOOR_TABLE)
-
     eas = stage.serve("eas", "config.wsgi:application", stage.eas_environment(), "/health/live")
-    ceiling = stage.serve(
-        "ceiling", "bench.ceiling.wsgi:application",
-        stage.environment("ceiling", "bench.ceiling.settings", BENCH_PASS_KEY=world["public_key"]), "/",
-    )  # fmt: skip
-    plain, tuned = (
-        stage.serve(
-            name, "bench.ordinary.wsgi:application",
-            stage.environment("ordinary", "bench.ordinary.settings", BENCH_TUNED=flag), "/",
-        )
-        for name, flag in (("ordinary", "0"), ("tuned", "1"))
-    )  # fmt: skip
-
-    scans = Scans(world)
+    if {"scans", "batch"} & set(options.parts):
+        stage.create_database("ceiling", kinds.FLOOR_TABLE)
+    scans = Scans(world["campuses"])
     # More than any of them can do in a round.
     most = int(2500 * options.seconds)
     part = partial(_part, server=eas, expected={201})
     chosen: list[Part] = []
     if "scans" in options.parts:
+        ordinary = _make_ordinary(stage, students=1000)
+        ceiling, plain, tuned = _serve_others(stage, world["public_key"])
         pairs = kinds.ordinary_pairs(ordinary, 1000)
         few = int(500 * options.seconds)
         passes = world["campuses"][0]["passes"]
@@ -101,12 +118,7 @@ def _measure(stage: Stage, options: argparse.Namespace) -> Report:
         if "scans" not in options.parts:
             chosen.append(part("first", "EAS: first scans", make=partial(scans.first, campuses=1, count=most)))
         first = next(each for each in chosen if each.name == "first")
-        chosen += [
-            part("again", "EAS: duplicates", make=partial(scans.again, first, most), expected={200}),
-            part("refused", "EAS: refusals (forged passes)", make=partial(scans.refused, most), expected={422}),
-            part("visitors", "EAS: visitors' first scans", make=partial(scans.visiting, int(400 * options.seconds))),
-            part("list", "EAS: list of events", make=partial(scans.lists, most), expected={200}),
-        ]
+        chosen += _mix(part, scans, first, options.seconds)
     if "batch" in options.parts:
         size = 500
         chosen.append(
@@ -122,7 +134,15 @@ def _measure(stage: Stage, options: argparse.Namespace) -> Report:
             for number in (1, 4, 40)
         ]  # fmt: skip
 
-    floors = _run_rounds(stage, chosen, options, wants_floor="batch" in options.parts)
+    pooler = None
+    if program is not None:
+        pooler, pooled = _pool(stage, world["campuses"], scans, program, options.seconds)
+        if "campuses" not in options.parts:
+            make = partial(scans.first, campuses=40, count=int(1200 * options.seconds))
+            chosen.append(part("campuses-40", "EAS: first scans, 40 campuses in turn", make=make))
+        chosen.append(pooled)
+
+    floors = _run_rounds(stage, chosen, options, wants_floor="batch" in options.parts, pooler=pooler)
     for each in chosen:
         report.add(each)
     _compare(report, options.parts, floors, chosen)
@@ -132,6 +152,8 @@ def _measure(stage: Stage, options: argparse.Namespace) -> Report:
             "Memory of each web worker at the end: "
             + ", ".join(f"{memory_of(pid):.0f} MiB" for pid in workers_of(eas.pid))
         )
+    if pooler is not None:
+        _compare_pooled(stage, report, world["campuses"], pooler, chosen[-1])
     if "registry" in options.parts:
         _compare_registries(stage, report, scans, eas, options)
     return report
@@ -166,14 +188,20 @@ def _part(name: str, what: str, server: Any, expected: set[int], make: Any, **ex
     return Part(name=name, what=what, server=server, expected=frozenset(expected), make=make, **extra)
 
 
-def _run_rounds(stage: Stage, chosen: Sequence[Part], options: argparse.Namespace, *, wants_floor: bool) -> list[float]:
+def _run_rounds(
+    stage: Stage, chosen: Sequence[Part], options: argparse.Namespace, *, wants_floor: bool, pooler: Pooler | None
+) -> list[float]:
     """Run every part once to warm up, then the rounds, the parts in turn; return the floors."""
     pid = stage.postgres_pid
     floors = []
     for number in range(options.rounds + 1):
         say(f"round {number} of {options.rounds}" if number else "warming up")
         for each in chosen:
-            each.run(seconds=options.seconds if number else 0.5, postgres_pid=pid)
+            seconds = options.seconds if each.concurrency == 8 else options.seconds / 2
+            if pooler is not None and each.server.name == POOLED:
+                pooler.run(each, seconds=seconds if number else 2.0)
+            else:
+                each.run(seconds=seconds if number else 0.5, postgres_pid=pid)
         if number and wants_floor:
             floors.append(kinds.floor(stage, seconds=max(int(options.seconds), 1)))
     for each in chosen:
@@ -181,15 +209,67 @@ def _run_rounds(stage: Stage, chosen: Sequence[Part], options: argparse.Namespac
     return floors
 
 
+def _serve_others(stage: Stage, public_key: str) -> list[Server]:
+    """Start what EAS is compared with: the ceiling, the ordinary as most leave it, and tuned."""
+    key = {"BENCH_PASS_KEY": public_key}
+    ceiling = stage.environment("ceiling", "bench.ceiling.settings", **key)
+    served = [stage.serve("ceiling", "bench.ceiling.wsgi:application", ceiling, "/")]
+    for name, flag in (("ordinary", "0"), ("tuned", "1")):
+        environment = stage.environment("ordinary", "bench.ordinary.settings", BENCH_TUNED=flag)
+        served.append(stage.serve(name, "bench.ordinary.wsgi:application", environment, "/"))
+    return served
+
+
+def _mix(part: Callable[..., Part], scans: Scans, first: Part, seconds: float) -> list[Part]:
+    """Return everything else that is asked at a door and afterwards, at concurrency 8, 1 and 32."""
+    most, few = int(2500 * seconds), int(250 * seconds)
+    kinds_of = (
+        ("again", "EAS: duplicates", {200}, partial(scans.again, first, most)),
+        ("refused", "EAS: refusals (forged passes)", {422}, partial(scans.refused, most)),
+        ("visitors", "EAS: visitors' first scans", {201}, partial(scans.visiting, few)),
+        ("list", "EAS: list of events", {200}, partial(scans.lists, most)),
+        ("report", "EAS: who came to an event, a page", {200}, partial(scans.reports, most)),
+    )
+    return [
+        part(name if number == 8 else f"{name}-{number}", what, make=make, expected=expected, concurrency=number)
+        for name, what, expected, make in kinds_of
+        for number in (8, 1, 32)
+    ]
+
+
+def _pool(
+    stage: Stage, campuses: list[dict[str, Any]], scans: Scans, program: str, seconds: float
+) -> tuple[Pooler, Part]:
+    """Start PgBouncer and an EAS behind it; return it, and the part that scans through it."""
+    pooler = Pooler(stage, program, [campus["schema"] for campus in campuses])
+    server = stage.serve(POOLED, "config.wsgi:application", pooler.environment(), "/health/live")
+    what = f"EAS: the same through PgBouncer {version_of(program)}, transaction mode"
+    make = partial(scans.first, campuses=40, count=int(600 * seconds))
+    return pooler, _part("pgbouncer", what, server, {201}, make, keep_all=True)
+
+
+def _compare_pooled(stage: Stage, report: Report, campuses: list[dict[str, Any]], pooler: Pooler, part: Part) -> None:
+    compared = check_places(stage, campuses, part.all_sent)
+    report.aim(
+        "connections to PostgreSQL through PgBouncer, 40 campuses", pooler.peak, CONNECTIONS, at_least=False, unit=""
+    )
+    slower = report.rate("pgbouncer") / report.rate("campuses-40")
+    report.notes.append(
+        f"Through PgBouncer {slower:.2f} of the scans a second; {compared:,} of them were compared with the tables: "
+        "each is in the schema of the campus it was sent to, and in no other."
+    )
+
+
 def _compare(report: Report, groups: Sequence[str], floors: Sequence[float], chosen: Sequence[Part]) -> None:
+    for each in chosen:
+        if each.concurrency == 8 and each.server.name == "eas" and each.name in TAILS:
+            tail = statistics.median(done.load.percentile(0.99) / done.load.percentile(0.50) for done in each.rounds)
+            report.aim(f"p99 against p50 at concurrency 8, {each.what}", tail, 4, at_least=False)
     if "scans" in groups:
         first = report.rate("first")
         report.aim("single scan against the ceiling", first / report.rate("ceiling"), 0.6)
         report.aim("single scan against the ordinary as most leave it", first / report.rate("ordinary"), 8)
         report.aim("single scan against the ordinary, tuned", first / report.rate("tuned"), 3.5)
-        rounds = next(each for each in chosen if each.name == "first").rounds
-        tail = statistics.median(done.load.percentile(0.99) / done.load.percentile(0.50) for done in rounds)
-        report.aim("p99 against p50 at concurrency 8", tail, 4, at_least=False)
     if "batch" in groups:
         floor = statistics.median(floors)
         report.notes.append(f"Floor: pgbench inserts {floor:,.0f} single rows a second, 8 clients, simple protocol.")

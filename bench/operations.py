@@ -24,6 +24,7 @@ from django.db import connection, migrations, models  # noqa: E402
 from django.db.migrations.executor import MigrationExecutor  # noqa: E402
 from django.db.migrations.loader import MigrationLoader  # noqa: E402
 
+from bench.marks import refuse_other_databases  # noqa: E402
 from shared_apps.campuses.services import create_campus, provision  # noqa: E402
 from shared_apps.common.clock import now  # noqa: E402
 from tenants import migrating, registry  # noqa: E402
@@ -36,6 +37,8 @@ SAMPLE = 12
 
 def main(campuses: int, file: Path) -> None:
     """Measure, and write the figures to ``file``."""
+    with owner_context(), connection.cursor() as cursor:
+        refuse_other_databases(cursor)
     found: dict[str, float | list[float]] = {"campuses": campuses}
     found["migrations"] = [_seconds(lambda number=number: _run_migrations(f"m_{number}")) for number in range(3)]
     found["creating"] = [_seconds(lambda number=number: _create(number)) for number in range(campuses)]

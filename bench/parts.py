@@ -13,6 +13,8 @@ from bench import load
 from bench.machine import Meter, Usage
 from bench.servers import Server, Stage
 
+# Of the organizer of a campus where signing in is measured.
+PASSWORD = "measured-not-secret-7"
 MARK = "/api/v1/events/attendance/mark_attendance/"
 
 
@@ -44,6 +46,9 @@ class Part:
     rounds: list[Round] = field(default_factory=list)
     # What the last round sent and got an answer to.
     sent: list[bytes] = field(default_factory=list)
+    # What all rounds sent, where it is compared with the tables afterwards.
+    keep_all: bool = False
+    all_sent: list[bytes] = field(default_factory=list)
 
     def run(self, *, seconds: float, postgres_pid: int) -> Round:
         """Run one round, and keep it. Raises: SystemExit when an answer was not the expected one."""
@@ -56,6 +61,8 @@ class Part:
         if wrong or not result.latencies:
             raise SystemExit(f"{self.name}: expected {sorted(self.expected)}, got {dict(result.statuses)}")
         self.sent = requests[: len(result.latencies)]
+        if self.keep_all:
+            self.all_sent += self.sent
         self.rounds.append(done)
         return done
 
@@ -63,12 +70,24 @@ class Part:
 class Scans:
     """Requests that scan passes at EAS. Each (event, pass) is handed out once."""
 
-    def __init__(self, world: dict[str, Any]) -> None:
-        self.campuses = world["campuses"]
+    def __init__(self, campuses: list[dict[str, Any]]) -> None:
+        self.campuses: list[dict[str, Any]] = []
+        self.fresh: list[Iterator[tuple[Any, str]]] = []
+        self.extend(campuses)
         self.visitors = _pairs(
             self.campuses[0]["shared"], [text for home in self.campuses[1:4] for text in home["passes"]]
         )
-        self.fresh = [_pairs(campus["events"], campus["passes"]) for campus in self.campuses]
+
+    def extend(self, campuses: list[dict[str, Any]]) -> None:
+        """Know more campuses."""
+        self.campuses += campuses
+        self.fresh += [_pairs(campus["events"], campus["passes"]) for campus in campuses]
+
+    def only(self, number: int) -> "Scans":
+        """Return requests to one of the campuses alone; what they hand out is handed out here no more."""
+        alone = Scans([self.campuses[number]])
+        alone.fresh = [self.fresh[number]]
+        return alone
 
     def first(self, *, campuses: int, count: int) -> list[bytes]:
         """Return first scans, the campuses in turn."""
@@ -116,9 +135,23 @@ class Scans:
 
     def lists(self, count: int) -> list[bytes]:
         """Return requests for the first page of events."""
+        return [self._get("/api/v1/events/events/")] * count
+
+    def reports(self, count: int) -> list[bytes]:
+        """Return requests for who came: the first page of an event's attendance, each time of another event."""
+        events = self.campuses[0]["events"]
+        pages = [self._get(f"/api/v1/events/attendance/?event={event}") for event in events]
+        return list(itertools.islice(itertools.cycle(pages), count))
+
+    def logins(self, count: int) -> list[bytes]:
+        """Return sign-ins of the organizer, by the right password."""
         campus = self.campuses[0]
-        one = load.render("GET", "/api/v1/events/events/", host=campus["host"], token=campus["organizer"])
-        return [one] * count
+        body = json.dumps({"username": "organizer", "password": PASSWORD}).encode()
+        return [load.render("POST", "/api/v1/auth/login/", host=campus["host"], body=body)] * count
+
+    def _get(self, path: str) -> bytes:
+        campus = self.campuses[0]
+        return load.render("GET", path, host=campus["host"], token=campus["organizer"])
 
     def _scan(self, campus: dict[str, Any], event: str, text: str) -> bytes:
         return self._post(campus, MARK, {"event_id": event, "pass": text, "scan_id": str(uuid4())})

@@ -1,5 +1,6 @@
 """What is measured, started on loopback with production settings and stopped again."""
 
+import fcntl
 import http.client
 import os
 import secrets
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
+from bench.machine import Meter, Usage
+from bench.marks import is_marked, mark_database
 from config.local.environment import without_credentials
 from config.local.postgres import EmbeddedPostgres
 from config.local.processes import Child, Supervisor, child_environment, tail
@@ -24,7 +27,13 @@ ROOT = Path(__file__).resolve().parent.parent
 _OTHERS = ("DATABASE_URL", "REDIS_URL")
 # Data of a bench are worth nothing afterwards, but what is measured must be what production pays.
 _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-_ROOMY = {"max_connections": "500", "shared_buffers": "512MB", "max_wal_size": "4GB"}
+# A thousand schemas in one dump or one statement take more locks than a cluster allows by default.
+_ROOMY = {
+    "max_connections": "500",
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "max_locks_per_transaction": "256",
+}
 
 _FILL_CAMPUSES = """
     INSERT INTO tenants_campus (id, code, name, schema_name, timezone, state, schema_version, allowed_origins,
@@ -68,14 +77,25 @@ class Stage:
                 f"{' and '.join(named)} is set. A bench fills and empties its database: it runs against its own alone."
             )
         self.folder = folder
-        self.supervisor = Supervisor(folder / "run" / "processes.json")
-        self.supervisor.end_leftovers()
-        for old in (*folder.glob("pg[0-9]*"), folder / "valkey"):
-            shutil.rmtree(old, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.settings, postgres = start_servers(folder, self.supervisor, settings={**_DURABLE, **_ROOMY}, createdb=True)
+        self._lock = (folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(f"Another bench runs in {folder}; two at once would measure each other.") from None
+        self.supervisor = Supervisor(folder / "run" / "processes.json")
+        self.usages: list[Usage] = []
+
+    def start(self) -> None:
+        """End and delete what a bench left that was killed; then start PostgreSQL and Valkey, both empty."""
+        self.supervisor.end_leftovers()
+        self._delete_data()
+        settings = {**_DURABLE, **_ROOMY}
+        self.settings, postgres = start_servers(self.folder, self.supervisor, settings=settings, createdb=True)
         assert postgres is not None  # DATABASE_URL is not set
         self.postgres: EmbeddedPostgres = postgres
+        with self.connect() as cursor:
+            mark_database(cursor, self._name)
 
     def eas_environment(self, **extra: str) -> dict[str, str]:
         """Return the environment of EAS in production, with the owner's credentials."""
@@ -98,6 +118,7 @@ class Stage:
         """Make an empty database, and run the statements in it."""
         with self.connect() as cursor:
             cursor.execute(f"CREATE DATABASE {name}")
+            mark_database(cursor, name)
         if statements:
             with self.connect(name) as cursor:
                 for statement in statements:
@@ -133,24 +154,29 @@ class Stage:
 
     def recreate_database(self) -> None:
         """Empty EAS's database."""
-        name = urlsplit(self.settings["DATABASE_URL"]).path.strip("/")
+        with self.connect() as cursor:
+            if not is_marked(cursor):
+                raise SystemExit("This database was not made by a bench: it is not dropped.")
         with self.connect("postgres") as cursor:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-            cursor.execute(f"CREATE DATABASE {name}")
+            cursor.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
+            cursor.execute(f"CREATE DATABASE {self._name}")
+            mark_database(cursor, self._name)
 
     def run(self, arguments: list[str], environment: dict[str, str]) -> float:
         """Run a Python program to its end; return how many seconds it took."""
-        begin = time.perf_counter()
+        meter, begin = Meter({"bench": [os.getpid()]}), time.perf_counter()
+        meter.begin()
         done = subprocess.run(
             [sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        self.usages.append(meter.end())
         return time.perf_counter() - begin
 
     def serve(self, name: str, application: str, environment: dict[str, str], probe: str) -> Server:
         """Start granian as ``up`` and production do; wait until ``probe`` is answered."""
-        port = _free_port()
+        port = free_port()
         child = Child(
             name=name,
             command=[
@@ -159,7 +185,7 @@ class Stage:
                 "--working-dir", str(ROOT),
             ],
             environment={**environment, "DATABASE_URL": without_credentials(environment["DATABASE_URL"])}
-            if name == "eas"
+            if name.startswith("eas")
             else environment,
             log=self.folder / "log" / f"{name}.log",
         )  # fmt: skip
@@ -172,11 +198,26 @@ class Stage:
         say(f"{name} serves on port {port}")
         return Server(name, port, child)
 
+    def end(self, child: Child) -> None:
+        """End one process, and what it started, before the others."""
+        self.supervisor.children.remove(child)
+        alone = Supervisor(self.folder / "run" / "ending.json")
+        alone.children.append(child)
+        alone.stop()
+
     def stop(self) -> None:
         """End everything, and delete the data."""
         self.supervisor.stop()
-        for old in (*self.folder.glob("pg[0-9]*"), self.folder / "valkey"):
+        self._delete_data()
+        self._lock.close()
+
+    def _delete_data(self) -> None:
+        for old in (*self.folder.glob("pg[0-9]*"), self.folder / "valkey", self.folder / "pgbouncer"):
             shutil.rmtree(old, ignore_errors=True)
+
+    @property
+    def _name(self) -> str:
+        return urlsplit(self.settings["DATABASE_URL"]).path.strip("/")
 
 
 def fresh_key() -> str:
@@ -193,7 +234,8 @@ def _answers(port: int, path: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

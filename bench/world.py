@@ -19,6 +19,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
+from bench.marks import refuse_other_databases  # noqa: E402
 from shared_apps.accounts.models import Profile, User  # noqa: E402
 from shared_apps.accounts.roles import Role  # noqa: E402
 from shared_apps.accounts.services.tokens import issue_token  # noqa: E402
@@ -28,29 +29,32 @@ from shared_apps.common.clock import now  # noqa: E402
 from shared_apps.federation.services.issuing import issue_pass  # noqa: E402
 from tenant_apps.events.services.editing import create_event, publish_event  # noqa: E402
 from tenants import registry  # noqa: E402
-from tenants.context import campus_context, public_context  # noqa: E402
+from tenants.context import campus_context, owner_context, public_context  # noqa: E402
 from tenants.keys import pass_signing_key, public_bytes  # noqa: E402
 from tenants.registry_types import CampusEntry  # noqa: E402
 
 # The first campus is the one that is measured alone; the others are smaller, and there are many.
 SMALLER = 8
-SHARED_EVENTS = 12
+SHARED_EVENTS = 24
 
 
 def main(campuses: int, students: int, events: int, file: Path) -> None:
     """Make the university."""
-    entries = [_make_campus(number) for number in range(campuses)]
+    with owner_context(), connection.cursor() as cursor:
+        refuse_other_databases(cursor)
+    entries = [make_campus(number) for number in range(campuses)]
     made = []
     for number, entry in enumerate(entries):
         size = students if number == 0 else max(students // SMALLER, 100)
         guests = [other.code for other in entries[1:4]] if number == 0 else []
-        made.append(_fill(entry, size, events, guests))
+        made.append(fill(entry, students=size, events=events, guests=guests))
         print(f"{entry.code}: {size} students, {events} events", flush=True)
     key = pass_signing_key(settings.MASTER_KEY, campus_id=str(entries[0].id), key_id=1)
     file.write_text(json.dumps({"public_key": public_bytes(key).hex(), "campuses": made}))
 
 
-def _make_campus(number: int) -> CampusEntry:
+def make_campus(number: int) -> CampusEntry:
+    """Create a campus, and provision it as the product does."""
     code = f"BENCH{number}"
     with public_context():
         campus = create_campus(
@@ -65,10 +69,13 @@ def _make_campus(number: int) -> CampusEntry:
     return entry
 
 
-def _fill(campus: CampusEntry, students: int, events: int, guests: list[str]) -> dict[str, Any]:
+def fill(
+    campus: CampusEntry, *, students: int, events: int, guests: list[str], password: str | None = None
+) -> dict[str, Any]:
+    """Give a campus people, events and passes; return what requests are made from."""
     at = now()
     with campus_context(campus):
-        organizer = create_user(by=None, at=at, username="organizer", role=Role.ORGANIZER)
+        organizer = create_user(by=None, at=at, username="organizer", role=Role.ORGANIZER, password=password)
         scanner = create_user(by=None, at=at, username="scanner", role=Role.SCANNER)
         people = [
             User(username=f"s{number}", student_id=f"2026-{number:05}", role=Role.STUDENT, password="!",
@@ -100,10 +107,12 @@ def _fill(campus: CampusEntry, students: int, events: int, guests: list[str]) ->
                 allowed_campuses=guests,
             )  # fmt: skip
             shared.append(str(publish_event(by=organizer, at=at, event_id=event.pk).pk))
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+        if students >= 1000:
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE")
         return {
-            "host": campus.hosts[0] if hasattr(campus, "hosts") else f"{campus.code.lower()}.bench.test",
+            "code": campus.code,
+            "host": f"{campus.code.lower()}.bench.test",
             "schema": campus.schema_name,
             "scanner": issue_token(user=scanner, label="bench", at=at).text,
             "organizer": issue_token(user=organizer, label="bench", at=at).text,
