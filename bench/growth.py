@@ -193,9 +193,8 @@ def _run(
     """Warm up, measure the rounds, and tell the report how noisy they were. ``warm``: requests that are all sent."""
     part = Part(name=what, what=what, server=server, make=make, expected=frozenset(expected), concurrency=concurrency)
     if warm is not None:
-        part.make = lambda: warm
+        part.unsent = warm
         part.run(seconds=600, postgres_pid=stage.postgres_pid)
-        part.make = make
     else:
         part.run(seconds=max(0.3, sizes.seconds / 3), postgres_pid=stage.postgres_pid)
     part.rounds.clear()

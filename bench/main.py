@@ -33,12 +33,19 @@ def main(root: Path, arguments: list[str]) -> int:
         return write_pages(options.result or root / "var" / "bench" / "result.json", root / "docs")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
-    stage = Stage(root / "var" / "bench")
+    stage, report, failed = Stage(root / "var" / "bench"), Report(), ""
     try:
         stage.start()
-        report = _measure(stage, options)
+        _measure(stage, options, report)
     except KeyboardInterrupt:
         return 130
+    except SystemExit as ended:
+        if not isinstance(ended.code, str):
+            raise
+        # What was measured before something failed is worth keeping.
+        failed = ended.code
+        say(failed)
+        report.skipped.append(f"**Ended early**: {failed.splitlines()[0]}")
     finally:
         # Whoever is impatient with the cleaning up would leave a cluster behind.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -49,7 +56,7 @@ def main(root: Path, arguments: list[str]) -> int:
     report.write(stage.folder)
     print(f"\n{markdown(report.content())}")
     say(f"written to {stage.folder}/result.md and result.json; `manage.py bench plots` puts it into the docs")
-    return 0
+    return 1 if failed else 0
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -75,19 +82,25 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _measure(stage: Stage, options: argparse.Namespace) -> Report:
-    report = Report()
+def _measure(stage: Stage, options: argparse.Namespace, report: Report) -> None:
+    """Measure the parts: what is short first, for whatever was measured is kept when a later one fails."""
+    if set(options.parts) - {"operations", "growth"}:
+        _measure_rounds(stage, options, report)
+        for child in [each for each in stage.supervisor.children if not each.is_server]:
+            stage.end(child)
+        stage.recreate_database()
     if "operations" in options.parts:
         _measure_operations(stage, report, campuses=30 if options.quick else 200)
     if "growth" in options.parts:
         growth.measure(stage, report, growth.QUICK if options.quick else growth.Sizes())
-    if not set(options.parts) - {"operations", "growth"}:
-        return report
+
+
+def _measure_rounds(stage: Stage, options: argparse.Namespace, report: Report) -> None:
     program = find_pgbouncer() if "pgbouncer" in options.parts else None
     if "pgbouncer" in options.parts and program is None:
         report.skipped.append(MISSING)
         if not set(options.parts) - {"operations", "growth", "pgbouncer"}:
-            return report
+            return
     campuses = 40 if {"campuses", "pgbouncer"} & set(options.parts) else 4
     students = 1500 if options.quick else 4000
     world = _make_eas(stage, campuses=campuses, students=students, events=30 if options.quick else 60)
@@ -156,7 +169,6 @@ def _measure(stage: Stage, options: argparse.Namespace) -> Report:
         _compare_pooled(stage, report, world["campuses"], pooler, chosen[-1])
     if "registry" in options.parts:
         _compare_registries(stage, report, scans, eas, options)
-    return report
 
 
 def _measure_operations(stage: Stage, report: Report, *, campuses: int) -> None:

@@ -46,13 +46,19 @@ class Part:
     rounds: list[Round] = field(default_factory=list)
     # What the last round sent and got an answer to.
     sent: list[bytes] = field(default_factory=list)
+    # What the last round made and had no time to send; the next one begins with it.
+    unsent: list[bytes] = field(default_factory=list)
     # What all rounds sent, where it is compared with the tables afterwards.
     keep_all: bool = False
     all_sent: list[bytes] = field(default_factory=list)
+    _enough: int = 1
 
     def run(self, *, seconds: float, postgres_pid: int) -> Round:
         """Run one round, and keep it. Raises: SystemExit when an answer was not the expected one."""
-        requests = self.make()
+        requests = self.unsent
+        if len(requests) < self._enough:
+            requests = [*requests, *self.make()]
+            self._enough = len(requests) if self._enough == 1 else self._enough
         meter = Meter({"app": [self.server.pid], "postgres": [postgres_pid], "load": [os.getpid()]})
         meter.begin()
         result = load.run(self.server.port, requests, concurrency=self.concurrency, seconds=seconds)
@@ -60,7 +66,7 @@ class Part:
         wrong = {status: count for status, count in result.statuses.items() if status not in self.expected}
         if wrong or not result.latencies:
             raise SystemExit(f"{self.name}: expected {sorted(self.expected)}, got {dict(result.statuses)}")
-        self.sent = requests[: len(result.latencies)]
+        self.sent, self.unsent = requests[: len(result.latencies)], requests[len(result.latencies) :]
         if self.keep_all:
             self.all_sent += self.sent
         self.rounds.append(done)
