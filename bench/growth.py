@@ -20,7 +20,7 @@ from bench.servers import Server, Stage
 from config.local.say import say
 
 # A scan and its share of attendance, indexes and write-ahead log, on the disk while they are made.
-_BYTES_PER_SCAN = 1600
+_BYTES_PER_SCAN = 2500
 # How many of the students and events that are copied take part in the scans that are.
 _SCANNED_STUDENTS, _SCANNED_EVENTS = 10_000, 120
 
@@ -95,7 +95,7 @@ def _measure_campuses(stage: Stage, report: Report, every: Scans, created: float
                                   partial(every.first, campuses=number, count=max(few, number)),
                                   warm=every.first(campuses=number, count=max(2 * number, 400))),
             "list": _run(stage, report, server, sizes, "list of events", {200}, partial(alone.lists, few)),
-            "report": _run(stage, report, server, sizes, "list of attendance", {200}, partial(alone.reports, few)),
+            "report": _run(stage, report, server, sizes, "list of attendance", {200}, partial(alone.newest, few)),
             "login": _run(stage, report, server, sizes, "signing in", {200}, partial(alone.logins, few), concurrency=2),
         }  # fmt: skip
         step.update(_flatten(measured))
@@ -147,7 +147,7 @@ def _measure_rows(
             "list": _run(stage, report, server, sizes, f"list of events, {level:,} {what}", {200},
                          partial(scans.lists, few)),
             "report": _run(stage, report, server, sizes, f"list of attendance, {level:,} {what}", {200},
-                           partial(scans.reports, few)),
+                           partial(scans.newest, few)),
             "login": _run(stage, report, server, sizes, f"signing in, {level:,} {what}", {200},
                           partial(scans.logins, few), concurrency=2),
         }  # fmt: skip

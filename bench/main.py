@@ -6,6 +6,7 @@ import signal
 import statistics
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two short rounds of each: a look, no measurement")
     parser.add_argument("--rounds", type=int, default=None, help="rounds of each part (5)")
     parser.add_argument("--seconds", type=float, default=None, help="length of one round (4)")
+    parser.add_argument("--scans", type=int, default=None, help="how many scans one campus grows to (10,000,000)")
     options = parser.parse_args(arguments)
     if options.parts == ["plots"]:
         return options
@@ -92,7 +94,10 @@ def _measure(stage: Stage, options: argparse.Namespace, report: Report) -> None:
     if "operations" in options.parts:
         _measure_operations(stage, report, campuses=30 if options.quick else 200)
     if "growth" in options.parts:
-        growth.measure(stage, report, growth.QUICK if options.quick else growth.Sizes())
+        sizes = growth.QUICK if options.quick else growth.Sizes()
+        if options.scans is not None:
+            sizes = replace(sizes, scans=(*(number for number in sizes.scans if number < options.scans), options.scans))
+        growth.measure(stage, report, sizes)
 
 
 def _measure_rounds(stage: Stage, options: argparse.Namespace, report: Report) -> None:

@@ -156,7 +156,13 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-_UNITS = {"per_s": "/s", "ms": " ms", "s": " s", "mib": " MiB"}
+_NAMES = {
+    "first_alone": "scans of one campus", "first_in_turn": "scans, all campuses in turn", "first": "scans",
+    "list": "list of events", "report": "list of attendance", "login": "signing in", "creating": "creating a campus",
+    "nothing_pending": "migrating all, nothing pending", "worker": "a web worker", "backend": "a connection's backend",
+    "largest_backend": "the largest backend", "catalogue": "catalogue on disk",
+}  # fmt: skip
+_UNITS = {"per_s": " a second", "ms": " ms", "s": " s", "mib": " MiB"}
 
 
 def _growth(what: str, steps: list[dict[str, Any]]) -> list[str]:
@@ -172,10 +178,15 @@ def _growth(what: str, steps: list[dict[str, Any]]) -> list[str]:
 
 
 def _label(name: str) -> str:
-    for end, unit in _UNITS.items():
-        if name.endswith(f"_{end}"):
-            return f"{name.removesuffix(f'_{end}').replace('_', ' ')},{unit.replace('/s', ' per second')}"
-    return name if name.startswith("pg_") else name.replace("_", " ")
+    stem, unit = name, ""
+    for end, words in _UNITS.items():
+        if stem.endswith(f"_{end}"):
+            stem, unit = stem.removesuffix(f"_{end}"), words
+            break
+    for share in ("p50", "p99"):
+        if stem.endswith(f"_{share}"):
+            stem, unit = stem.removesuffix(f"_{share}"), f" {share}{unit}"
+    return f"{_NAMES.get(stem, stem)},{unit}" if unit else _NAMES.get(stem, stem)
 
 
 def median(values: Sequence[float]) -> float:
