@@ -40,10 +40,13 @@ class Attendance(models.Model):
     privileges: ClassVar = ("SELECT", "INSERT", "UPDATE")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="attendances")
-    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="attendances")
+    # Indexes of their own would repeat the beginnings of those below, and each costs every scan.
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="attendances", db_index=False)
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="attendances", db_index=False)
     # One of the three: somebody of this campus, of another, or without an account.
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="attendances")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="attendances", db_index=False
+    )
     visitor = models.ForeignKey(Visitor, on_delete=models.PROTECT, null=True, related_name="attendances")
     guest = models.ForeignKey(Guest, on_delete=models.PROTECT, null=True, related_name="attendances")
     status = models.CharField(max_length=16, choices=AttendanceStatus.choices)
