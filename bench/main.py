@@ -164,14 +164,16 @@ def _measure_rounds(stage: Stage, options: argparse.Namespace, report: Report) -
     for each in chosen:
         report.add(each)
     _compare(report, options.parts, floors, chosen)
+    if pooler is not None:
+        _compare_pooled(stage, report, world["campuses"], pooler, chosen[-1])
+        # Its connections are none of those that are counted next.
+        stage.end(pooler.child)
     if "campuses" in options.parts:
         _count_connections(stage, report)
         report.notes.append(
             "Memory of each web worker at the end: "
             + ", ".join(f"{memory_of(pid):.0f} MiB" for pid in workers_of(eas.pid))
         )
-    if pooler is not None:
-        _compare_pooled(stage, report, world["campuses"], pooler, chosen[-1])
     if "registry" in options.parts:
         _compare_registries(stage, report, scans, eas, options)
 
