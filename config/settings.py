@@ -64,6 +64,7 @@ TENANT_APPS = [
     "shared_apps.idempotency",  # both
     "shared_apps.accounts",  # both
     "tenant_apps.notifications",
+    "tenant_apps.uploads",
     "tenant_apps.events",
     "tenant_apps.attendance",
 ]
@@ -193,6 +194,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"headers": {"campus": "public"}, "expires": 600.0},
     },
+    "sweep-uploads": {
+        "task": "tenant_apps.uploads.tasks.sweep_every_campus",
+        "schedule": 3600.0,  # looks hourly whether the slot is taken: a beat that was away misses none
+        "options": {"headers": {"campus": "public"}, "expires": 3600.0},
+    },
     "tidy-every-site": {
         "task": "shared_apps.campuses.tasks.tidy_every_site",
         "schedule": 3600.0,
@@ -239,6 +245,41 @@ FEDERATION_FOLLOWER = "tenant_apps.events.services.following.follow_common_event
 FEDERATION_NAMER = "tenant_apps.attendance.selectors.attendance.name_visits"
 
 DEMO_LOGINS: str = ENV["EAS_DEMO_LOGINS"]
+
+# --- Uploaded files -------------------------------------------------------------------------------
+UPLOAD_LIMIT: int = ENV["EAS_UPLOAD_LIMIT"]
+UPLOAD_PIXELS: int = ENV["EAS_UPLOAD_PIXELS"]
+UPLOAD_PERSON_QUOTA: int = ENV["EAS_UPLOAD_PERSON_QUOTA"]
+UPLOAD_STAFF_QUOTA: int = ENV["EAS_UPLOAD_STAFF_QUOTA"]
+UPLOAD_CAMPUS_QUOTA: int = ENV["EAS_UPLOAD_CAMPUS_QUOTA"]
+STORAGES = {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    # No address: files are handed out by views that ask who wants them.
+    "uploads": (
+        {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {
+                "bucket_name": ENV["EAS_S3_BUCKET"],
+                "endpoint_url": ENV["EAS_S3_ENDPOINT"] or None,
+                "region_name": ENV["EAS_S3_REGION"] or None,
+                "access_key": ENV["EAS_S3_KEY_ID"] or None,
+                "secret_key": ENV["EAS_S3_SECRET"] or None,
+                "default_acl": "private",
+                "file_overwrite": False,
+                "querystring_auth": True,
+            },
+        }
+        if ENV["EAS_S3_BUCKET"]
+        else {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {
+                "location": BASE_DIR / ENV["EAS_MEDIA_ROOT"],
+                "file_permissions_mode": 0o600,
+                "directory_permissions_mode": 0o700,
+            },
+        }
+    ),
+}
 
 # --- API ------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE: int = ENV["EAS_BODY_LIMIT"]
@@ -306,6 +347,8 @@ SPECTACULAR_SETTINGS = {
         "ScanCode": "tenant_apps.attendance.rules.scans.Code",
         "VenueState": "tenant_apps.attendance.rules.venue_codes.VenueState",
         "ScannerKind": "tenant_apps.attendance.rules.scanners.ScannerKind",
+        "UploadKind": "tenant_apps.uploads.rules.UploadKind",
+        "MediaType": "tenant_apps.uploads.rules.MediaType",
         "TransferState": "shared_apps.federation.rules.TransferState",
         "TransferDirection": "shared_apps.federation.rules.TransferDirection",
         "OverlapKind": "tenant_apps.events.rules.repetition.OverlapKind",

@@ -11,9 +11,12 @@ from shared_apps.campuses.api.views import ActView
 from shared_apps.federation.api.passes import CardView, OwnPassView, RotatingPassView
 from shared_apps.federation.api.transfers import urls as transfer_urls
 from shared_apps.federation.api.urls import campus_urls as federation_urls
+from tenant_apps.attendance.api.urls import upload_urls as evidence_urls
 from tenant_apps.attendance.api.urls import urls as attendance_urls
+from tenant_apps.events.api.urls import upload_urls as poster_urls
 from tenant_apps.events.api.urls import urls as event_urls
 from tenant_apps.notifications.api.urls import urls as notice_urls
+from tenant_apps.uploads.api.urls import urls as upload_urls
 
 api: list[Any] = [
     path("auth/act/", ActView.as_view(), name="act"),
@@ -27,6 +30,7 @@ api: list[Any] = [
     path("federation/", include(federation_urls)),
     path("federation/", include(transfer_urls)),
     path("notifications/", include(notice_urls)),
+    path("uploads/", include([*upload_urls, *poster_urls, *evidence_urls])),
     path("campus/", include(campus_router.urls)),
     *description_urls(__name__),
 ]

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 import pytest_django
+from django.conf import settings
+from django.test import override_settings
 
 from tests import databases
 from tests.cast import Cast, Http, Site, gather_cast
@@ -11,6 +13,14 @@ from tests.cast import Cast, Http, Site, gather_cast
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-counts", action="store_true", help="write tests/query_counts/counts.toml anew")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep uploaded files where no other process of the tests looks."""
+    place = {**settings.STORAGES["uploads"], "OPTIONS": {"location": tmp_path_factory.mktemp("media")}}
+    with override_settings(STORAGES={**settings.STORAGES, "uploads": place}):
+        yield
 
 
 @pytest.fixture(scope="session")

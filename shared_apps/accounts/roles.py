@@ -54,6 +54,10 @@ class Can(models.TextChoices):
     DECIDE_REQUESTS = "decide_requests", "Decide on corrections and excuses of others"
     REVIEW_FLAGS = "review_flags", "Read and close what looks suspicious"
     READ_NOTICES = "read_notices", "Read one's own notices"
+    SET_LOGO = "set_logo", "Give the campus a logo, and remove it"
+    HAVE_PHOTO = "have_photo", "Have a photo of oneself, and remove it"
+    SEE_PHOTOS = "see_photos", "See the photos of others"
+    LIST_UPLOADS = "list_uploads", "List what one has uploaded (campus admins: everything), and the room that is left"
     REGISTER_AWAY = "register_away", "Take and give back one's own place at another campus's event"
     READ_VISITS = "read_visits", "Read visits to and from other campuses (students: their own)"
     READ_LEDGER = "read_ledger", "Read the ledger of all campuses and its totals"
@@ -96,6 +100,10 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.DECIDE_REQUESTS: _STAFF,
     Can.REVIEW_FLAGS: _STAFF,
     Can.READ_NOTICES: _PEOPLE,
+    Can.SET_LOGO: frozenset({Role.CAMPUS_ADMIN}),
+    Can.HAVE_PHOTO: _PEOPLE,
+    Can.SEE_PHOTOS: _STAFF | {Role.SCANNER},
+    Can.LIST_UPLOADS: _PEOPLE,
     Can.REGISTER_AWAY: _PEOPLE,
     Can.READ_VISITS: _PEOPLE,
     Can.READ_LEDGER: frozenset({Role.SUPER_ADMIN}),
@@ -109,6 +117,7 @@ NOT_WHILE_ACTING: Final = frozenset(
     {
         Can.USE_OWN_ACCOUNT,
         Can.CARRY_PASS,
+        Can.HAVE_PHOTO,
         Can.REGISTER_AWAY,
         Can.REGISTER,
         Can.ENTER_VENUE_CODE,

@@ -82,7 +82,7 @@ LISTS = [
     "accounts/users/", "accounts/profiles/", "accounts/imports/", "events/events/", "events/attendance/",
     "events/attendance/scans/", "events/attendance/imports/", "events/attendance-requests/",
     "events/attendance-requests/to-decide/", "events/flags/", "auth/tokens/", "campus/campuses/",
-    "events/registrations/", "notifications/",
+    "events/registrations/", "notifications/", "uploads/",
 ]  # fmt: skip
 QUERIES = [
     {"search": "\x00"}, {"search": "x" * 65}, {"search": "' OR 1=1 --"}, {"search": "%_\\"}, {"search": "ñ" * 60},

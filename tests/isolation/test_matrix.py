@@ -16,7 +16,7 @@ from django.test.client import MULTIPART_CONTENT
 from shared_apps.accounts.roles import NOT_WHILE_ACTING, Can, Role, may
 from tests.cast import PASSWORD, Cast, Http, Person
 from tests.isolation.routes import Route, all_routes
-from tests.isolation.world import Things, World, build_world, codes, fingerprint
+from tests.isolation.world import DOT, Things, World, build_world, codes, fingerprint
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,10 @@ def event_body(things: Things) -> dict[str, Any]:
 
 def session_body() -> dict[str, Any]:
     return {"starts_at": "2026-12-01T08:00:00", "ends_at": "2026-12-01T10:00:00"}
+
+
+def picture_body(_: Things) -> dict[str, Any]:
+    return {"file": SimpleUploadedFile("dot.png", DOT)}
 
 
 def request_body(things: Things) -> dict[str, Any]:
@@ -268,6 +272,31 @@ CAMPUS_CASES: dict[str, Case] = {
     ),
     "POST events/attendance-requests/{pk}/decline/": Case(
         "admin", 200, ids={"pk": "request"}, body=lambda _: {"reason": "not seen"}
+    ),
+    "GET uploads/": Case("student", 200),
+    "GET uploads/usage/": Case("student", 200),
+    "GET uploads/logo/": Case("nobody", 200),
+    "POST uploads/logo/": Case("admin", 201, body=picture_body, multipart=True),
+    "DELETE uploads/logo/": Case("admin", 204),
+    "GET uploads/photo/": Case("student", 200),
+    "POST uploads/photo/": Case("student", 201, body=picture_body, multipart=True),
+    "DELETE uploads/photo/": Case("student", 204),
+    "GET uploads/photos/{user_id}/": Case("scanner", 200, ids={"user_id": "user"}),
+    "DELETE uploads/photos/{user_id}/": Case("admin", 204, ids={"user_id": "user"}),
+    "GET uploads/posters/{event_id}/": Case("student", 200, ids={"event_id": "event"}),
+    "POST uploads/posters/{event_id}/": Case(
+        "organizer", 201, ids={"event_id": "event"}, body=picture_body, multipart=True
+    ),
+    "DELETE uploads/posters/{event_id}/": Case("organizer", 204, ids={"event_id": "event"}),
+    "GET uploads/evidence/{request_id}/": Case("organizer", 200, ids={"request_id": "request"}),
+    "POST uploads/evidence/{request_id}/": Case(
+        "friend", 201, ids={"request_id": "request"}, body=picture_body, multipart=True
+    ),
+    "GET uploads/evidence/{request_id}/{upload_id}/": Case(
+        "organizer", 200, ids={"request_id": "request", "upload_id": "evidence"}
+    ),
+    "DELETE uploads/evidence/{request_id}/{upload_id}/": Case(
+        "friend", 204, ids={"request_id": "request", "upload_id": "evidence"}
     ),
     "GET events/flags/": Case("organizer", 200),
     "GET events/flags/{pk}/": Case("organizer", 200, ids={"pk": "flag"}),

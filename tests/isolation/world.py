@@ -1,5 +1,7 @@
 """Two campuses full of rows that could leak, and the means to see that nothing of the other one changed."""
 
+import base64
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,7 +13,7 @@ from shared_apps.accounts.services.rosters import queue_import
 from shared_apps.common.clock import now
 from shared_apps.federation.models import Visit
 from shared_apps.federation.services.reconciliations import request_reconciliation
-from tenant_apps.attendance.models import Attendance, Flag, Scan
+from tenant_apps.attendance.models import Attendance, AttendanceRequest, Flag, Scan
 from tenant_apps.attendance.rules.requests import RequestKind, WantedStatus
 from tenant_apps.attendance.services.closing import close_session
 from tenant_apps.attendance.services.imports import queue_scan_import
@@ -19,9 +21,15 @@ from tenant_apps.attendance.services.requests import ask
 from tenant_apps.events.models import Event, Session
 from tenant_apps.notifications.models import Notice
 from tenant_apps.notifications.services.notices import send_notices
+from tenant_apps.uploads.models import Room, Upload
+from tenant_apps.uploads.rules import UploadKind
+from tenant_apps.uploads.storage import save_file
 from tenants.context import owner_context, public_context
 from tests.cast import Cast, Http, Person, Site
 from tests.factories import make_event, make_shared_event, pass_of
+
+# A grey PNG of one pixel.
+DOT = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==")
 
 
 @dataclass
@@ -103,6 +111,25 @@ def _places(site: Site, http: Http) -> dict[str, str]:
     }
 
 
+def add_file(site: Site, kind: UploadKind, subject_id: UUID, *, by: Person) -> Upload:
+    """Keep a small picture past every check; stand in the campus."""
+    return Upload.objects.create(
+        kind=kind, subject_id=subject_id, media_type="image/png", file_name=save_file(DOT, ending="png"),
+        size=len(DOT), width=1, height=1, digest=hashlib.sha256(DOT).hexdigest(), uploaded_by_id=by.id,
+        uploaded_at=now(),
+    )  # fmt: skip
+
+
+def _files(site: Site, event: Event, request: AttendanceRequest) -> dict[str, str]:
+    """Give ``site`` a logo, the student a photo, the event a poster and the request a proof."""
+    add_file(site, UploadKind.LOGO, site.campus.id, by=site.admin)
+    add_file(site, UploadKind.PHOTO, site.student.id, by=site.student)
+    add_file(site, UploadKind.POSTER, event.pk, by=site.organizer)
+    evidence = add_file(site, UploadKind.EVIDENCE, request.pk, by=site.friend)
+    Room.objects.create(used=4 * len(DOT))
+    return {"evidence": str(evidence.pk)}
+
+
 def _close(site: Site) -> tuple[Event, Session]:
     """Close the session of a required event: everybody was absent."""
     event = make_event(site, title=f"Required by {site.campus.code}", starts=-240)
@@ -147,6 +174,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             kind="two_doors", subject=str(attendance.pk), event=event, session=session, raised_at=now(),
             person_id=site.student.user.person_id, evidence={"scans": [str(scan.pk)]},
         )  # fmt: skip
+        files = _files(site, event, request)
     required, closed = _close(site)
     comes = cast.snsu.student if site is cast.malimono else cast.snsu.friend
     granting = f"campus/campuses/{site.campus.id}/grants/"
@@ -166,6 +194,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             **_share(site, cast.snsu, http),
             **_transfer(site, cast.snsu, http, comes=comes),
             **_places(site, http),
+            **files,
             "user": str(site.student.id),
             "event": str(event.pk),
             "session": str(session.pk),

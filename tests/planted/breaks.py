@@ -55,6 +55,7 @@ RELEASED = "tests/tenant_apps/events/test_released_seats.py"
 EVENT_PLACES = "tests/tenant_apps/events/test_event_places.py"
 GUESTS = "tests/tenant_apps/events/test_guests.py"
 WALK_INS = "tests/tenant_apps/attendance/test_walk_ins.py"
+UPLOADS = "tests/tenant_apps/uploads/test_uploads.py"
 NOTICES = "tests/tenant_apps/notifications/test_notices.py"
 
 BREAKS = (
@@ -1047,6 +1048,76 @@ BREAKS = (
         "        shutil.rmtree(self.directory)\n",
         "",
         (SCANNER_EXAMPLE,),
+    ),
+    Break(
+        "pictures are kept as they were sent",
+        "tenant_apps/uploads/services.py",
+        "kept = picture.content if picture else content",
+        "kept = content",
+        (UPLOADS,),
+    ),
+    Break(
+        "a picture may have any number of pixels",
+        "tenant_apps/uploads/image_process.py",
+        "        if picture.width * picture.height > most_pixels:\n",
+        "        if False:\n",
+        (UPLOADS,),
+    ),
+    Break(
+        "a picture may take any amount of memory",
+        "tenant_apps/uploads/image_process.py",
+        "        (resource.RLIMIT_AS, memory),\n",
+        "",
+        (UPLOADS,),
+    ),
+    Break(
+        "a PDF may end with something else",
+        "tenant_apps/uploads/rules.py",
+        "%%EOF\\s*\\Z",
+        "%%EOF",
+        ("tests/tenant_apps/uploads/test_rules.py",),
+    ),
+    Break(
+        "evidence is read by anybody of the campus",
+        "tenant_apps/attendance/api/evidence.py",
+        "found = get_request(user=actor(request), request_id=request_id)\n        upload",
+        "found = get_request.__globals__['AttendanceRequest'].objects.get(pk=request_id)\n        upload",
+        (UPLOADS,),
+    ),
+    Break(
+        "evidence changes after the decision",
+        "tenant_apps/attendance/services/evidence.py",
+        "        lock_own_request(by=by, request_id=request_id)\n        if",
+        "        if",
+        (UPLOADS,),
+    ),
+    Break(
+        "room is counted without a lock",
+        "tenant_apps/uploads/services.py",
+        'ON CONFLICT (id) DO UPDATE SET used = {table}.used "\n            "RETURNING used"',
+        'ON CONFLICT DO NOTHING; SELECT used FROM {table}"',
+        (UPLOADS,),
+    ),
+    Break(
+        "files of all campuses are in one folder",
+        "tenant_apps/uploads/storage.py",
+        'return f"{current_campus().id}/{name}"',
+        'return f"all/{name}"',
+        (UPLOADS,),
+    ),
+    Break(
+        "the sweep does not wait for rows that are on their way",
+        "tenant_apps/uploads/services.py",
+        "before=at - YOUNGEST_ORPHAN",
+        "before=at",
+        (UPLOADS,),
+    ),
+    Break(
+        "browsers may guess what a document is",
+        "shared_apps/common/api/files.py",
+        '"attachment" if as_attachment else "inline"',
+        '"inline"',
+        (UPLOADS,),
     ),
     Break(
         "the example scanner forgets whose passes were revoked before the last delta",

@@ -37,6 +37,7 @@ from tenant_apps.attendance.models import (
 from tenant_apps.events.models import Event, Guest, Registration, Session
 from tenant_apps.events.rules.events import MOST_SESSIONS
 from tenant_apps.notifications.models import Notice
+from tenant_apps.uploads.models import Upload
 from tenants.context import owner_context
 from tenants.models import Campus, CampusDomain
 from tests.cast import Cast
@@ -262,6 +263,14 @@ def _work(
             requested_by_id=things.site.organizer.id,
         )
         for number in numbers
+    )  # fmt: skip
+    _add(
+        Upload(
+            kind=kind, subject_id=subject or uuid7(), media_type="image/png", file_name=f"{kind}{number}.png", size=1,
+            digest=f"{number:064}", uploaded_by_id=student, uploaded_at=at,
+        )
+        for number in numbers
+        for kind, subject in (("photo", None), ("evidence", ids["request"]))
     )  # fmt: skip
     _add(
         AuditEntry(at=at, action="test", target_type="event", target_id=ids["event"], actor_id=person.pk)

@@ -46,10 +46,14 @@ class StrictJSONParser(BaseParser):
 class LimitedMultiPartParser(MultiPartParser):
     """A form with one file. Refuses by the announced length, before anything is read."""
 
+    # The setting that says how long.
+    limit = "IMPORT_LIMIT"
+
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         length = str(parser_context["request"].META.get("CONTENT_LENGTH") or 0)
-        if not length.isdecimal() or int(length) > settings.IMPORT_LIMIT + 10_000:  # the parts around the file
-            raise BodyTooLarge(f"A file has at most {settings.IMPORT_LIMIT} bytes.")
+        most = getattr(settings, self.limit)
+        if not length.isdecimal() or int(length) > most + 10_000:  # the parts around the file
+            raise BodyTooLarge(f"A file has at most {most} bytes.")
         try:
             return super().parse(stream, media_type, parser_context)
         except RequestDataTooBig:

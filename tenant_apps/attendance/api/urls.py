@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from tenant_apps.attendance.api import (
     batches,
+    evidence,
     imports,
     requests,
     reviews,
@@ -44,4 +45,10 @@ urls = [
     path(f"{_SESSION}/venue-code/display/", venue_codes.VenueDisplayView.as_view(), name="venue-display"),
     path(f"{_SESSION}/venue-code/page/", venue_codes.VenuePageView.as_view(), name="venue-page"),
     *router.urls,
+]
+
+# Mounted under ``uploads/``, as every file that people hand in.
+upload_urls = [
+    path("evidence/<uuid:request_id>/", evidence.EvidenceListView.as_view(), name="evidence"),
+    path("evidence/<uuid:request_id>/<uuid:upload_id>/", evidence.EvidenceView.as_view(), name="evidence-file"),
 ]

@@ -99,7 +99,7 @@ def withdraw_request(*, by: User, at: datetime, request_id: UUID) -> AttendanceR
 
     Locks: the request. Raises: RequestNotFound, AlreadyDecided.
     """
-    request = _lock_open_request(AttendanceRequest.objects.filter(user_id=by.pk), request_id)
+    request = lock_own_request(by=by, request_id=request_id)
     request.state = RequestState.WITHDRAWN
     request.save(update_fields=["state"])
     _record(request, by=by, at=at, action="request.withdrawn")
@@ -216,6 +216,14 @@ def _lock_request_of_another(by: User, request_id: UUID) -> AttendanceRequest:
     if get_request(user=by, request_id=request_id).user_id == by.pk:
         raise OwnRequest
     return _lock_open_request(AttendanceRequest.objects.all(), request_id)
+
+
+def lock_own_request(*, by: User, request_id: UUID) -> AttendanceRequest:
+    """Return an open request of one's own, locked until the transaction ends: nobody decides meanwhile.
+
+    Raises: RequestNotFound, AlreadyDecided.
+    """
+    return _lock_open_request(AttendanceRequest.objects.filter(user_id=by.pk), request_id)
 
 
 def _lock_open_request(rows, request_id: UUID) -> AttendanceRequest:  # type: ignore[no-untyped-def]

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.events.api import guests, registrations, sessions, views
+from tenant_apps.events.api import guests, posters, registrations, sessions, views
 
 router = SimpleRouter(use_regex_path=False)
 router.register("events", views.EventViewSet, basename="event")
@@ -35,3 +35,6 @@ urls = [
     path("events/<uuid:event_id>/sessions/<uuid:session_id>/", sessions.SessionView.as_view(), name="event-session"),
     *router.urls,
 ]
+
+# Mounted under ``uploads/``, as every file that people hand in.
+upload_urls = [path("posters/<uuid:event_id>/", posters.PosterView.as_view(), name="poster")]

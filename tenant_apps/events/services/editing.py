@@ -46,6 +46,8 @@ from tenant_apps.events.rules.repetition import Overlap, Pattern, find_overlaps,
 from tenant_apps.events.selectors.registrations import count_taken
 from tenant_apps.events.services.locking import lock_event
 from tenant_apps.events.services.registrations import promote_waiting
+from tenant_apps.uploads.rules import UploadKind
+from tenant_apps.uploads.services import forget_files
 from tenants.context import current_campus
 
 SessionData = dict[str, Any]
@@ -153,7 +155,7 @@ def update_event(*, by: User, at: datetime, event_id: UUID, changes: dict[str, A
 
 @transaction.atomic
 def delete_draft(*, by: User, at: datetime, event_id: UUID) -> None:
-    """Delete an event that nobody has seen yet.
+    """Delete an event that nobody has seen yet, and its poster.
 
     Raises: EventNotFound, NotYourEvent, EventWasPublished.
     """
@@ -161,6 +163,7 @@ def delete_draft(*, by: User, at: datetime, event_id: UUID) -> None:
     if event.status != EventStatus.DRAFT:
         raise EventWasPublished
     _record(event, by=by, at=at, action="event.deleted")
+    forget_files(kind=UploadKind.POSTER, subject_id=event_id)
     event.delete()
 
 

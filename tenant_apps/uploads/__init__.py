@@ -1,0 +1,1 @@
+"""Pictures and proofs that people of a campus hand in."""
