@@ -1,4 +1,4 @@
-"""What a file is, by what is in it, and what becomes of it. What the client calls it, and its type, is not looked at."""
+"""What a file is, by what is in it, and what becomes of it. What a client calls it, and its type, is not looked at."""
 
 import re
 from dataclasses import dataclass
