@@ -44,12 +44,12 @@ def main(form: str, longest: int, most_pixels: int, memory: int, seconds: int) -
     warnings.simplefilter("error")
     Image.MAX_IMAGE_PIXELS = most_pixels
     try:
-        picture = Image.open(io.BytesIO(content), formats=_READ)
-        if picture.width * picture.height > most_pixels:
+        opened = Image.open(io.BytesIO(content), formats=_READ)
+        if opened.width * opened.height > most_pixels:
             _end("image_too_many_pixels")
-        if picture.format == "JPEG":
-            picture.draft("RGB", (longest, longest))  # decoded at a fraction of its size where that is enough
-        picture = ImageOps.exif_transpose(picture)
+        if opened.format == "JPEG":
+            opened.draft("RGB", (longest, longest))  # decoded at a fraction of its size where that is enough
+        picture: Image.Image = ImageOps.exif_transpose(opened)
         transparent = "A" in picture.getbands() or "transparency" in picture.info
         picture = picture.convert("RGBA" if transparent else "RGB")
         picture.thumbnail((longest, longest), reducing_gap=2.0)

@@ -1059,7 +1059,7 @@ BREAKS = (
     Break(
         "a picture may have any number of pixels",
         "tenant_apps/uploads/image_process.py",
-        "        if picture.width * picture.height > most_pixels:\n",
+        "        if opened.width * opened.height > most_pixels:\n",
         "        if False:\n",
         (UPLOADS,),
     ),

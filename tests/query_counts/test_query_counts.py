@@ -44,6 +44,12 @@ def old_registry(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setattr(registry, "_LOOK_AGAIN_SECONDS", 3600)
 
 
+@pytest.fixture
+def kept_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave files where they are: rows are put back after a call, and they are not."""
+    monkeypatch.setattr("tenant_apps.uploads.services.delete_file", lambda name: None)
+
+
 class Asking(Http):
     """Adds to every query string."""
 
@@ -56,7 +62,7 @@ class Asking(Http):
 
 
 def test_every_route_sends_as_many_statements_as_are_pinned(
-    cast: Cast, http: Http, request: Any, old_registry: None
+    cast: Cast, http: Http, request: Any, old_registry: None, kept_files: None
 ) -> None:
     world = build_world(cast, http)
     add_things(world, http)

@@ -34,7 +34,7 @@ class EvidenceListView(View):
     takes_idempotency_key = False  # the same file again is the one that is there
     permissions: ClassVar = {"get": Can.READ_ATTENDANCE, "post": Can.ASK_FOR_CORRECTION}
 
-    @extend_schema(responses=EvidenceSerializer)
+    @extend_schema(operation_id="uploads_evidence_list_files", responses=EvidenceSerializer)
     def get(self, request: Request, request_id: UUID) -> Response:
         """List the files of a request of one's own, or on which one may decide."""
         found = get_request(user=actor(request), request_id=request_id)
