@@ -67,6 +67,7 @@ TENANT_APPS = [
     "tenant_apps.uploads",
     "tenant_apps.events",
     "tenant_apps.attendance",
+    "tenant_apps.reports",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
 
@@ -198,6 +199,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tenant_apps.uploads.tasks.sweep_every_campus",
         "schedule": 3600.0,  # looks hourly whether the slot is taken: a beat that was away misses none
         "options": {"headers": {"campus": "public"}, "expires": 3600.0},
+    },
+    "roll-up-campuses": {
+        "task": "tenant_apps.reports.tasks.roll_up_every_campus",
+        "schedule": 300.0,  # looks often whether the slot is taken: a beat that was away misses none
+        "options": {"headers": {"campus": "public"}, "expires": 300.0},
     },
     "tidy-every-site": {
         "task": "shared_apps.campuses.tasks.tidy_every_site",
@@ -353,6 +359,8 @@ SPECTACULAR_SETTINGS = {
         "TransferDirection": "shared_apps.federation.rules.TransferDirection",
         "OverlapKind": "tenant_apps.events.rules.repetition.OverlapKind",
         "ScannerState": "tenant_apps.attendance.rules.scanners.ScannerState",
+        "RollUpKind": "shared_apps.federation.rules.RollUpKind",
+        "PersonKind": "tenant_apps.reports.rules.PersonKind",
         "Role": "shared_apps.accounts.roles.Role",
     },
     "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True, "docExpansion": "list"},

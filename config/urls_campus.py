@@ -16,6 +16,7 @@ from tenant_apps.attendance.api.urls import urls as attendance_urls
 from tenant_apps.events.api.urls import upload_urls as poster_urls
 from tenant_apps.events.api.urls import urls as event_urls
 from tenant_apps.notifications.api.urls import urls as notice_urls
+from tenant_apps.reports.api.urls import urls as report_urls
 from tenant_apps.uploads.api.urls import urls as upload_urls
 
 api: list[Any] = [
@@ -31,6 +32,7 @@ api: list[Any] = [
     path("federation/", include(transfer_urls)),
     path("notifications/", include(notice_urls)),
     path("uploads/", include([*upload_urls, *poster_urls, *evidence_urls])),
+    path("reports/", include(report_urls)),
     path("campus/", include(campus_router.urls)),
     *description_urls(__name__),
 ]

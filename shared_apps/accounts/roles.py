@@ -60,6 +60,9 @@ class Can(models.TextChoices):
     LIST_UPLOADS = "list_uploads", "List what one has uploaded (campus admins: everything), and the room that is left"
     REGISTER_AWAY = "register_away", "Take and give back one's own place at another campus's event"
     READ_VISITS = "read_visits", "Read visits to and from other campuses (students: their own)"
+    READ_REPORTS = "read_reports", "Read reports (organizers: of the events they run)"
+    READ_TRANSCRIPT = "read_transcript", "Read one's own participation (campus admins: anybody's)"
+    READ_OVERVIEW = "read_overview", "Read figures of all campuses"
     READ_LEDGER = "read_ledger", "Read the ledger of all campuses and its totals"
     MANAGE_FEDERATION = "manage_federation", "Call university-wide events; compare and repair the ledger"
     TRANSFER_PEOPLE = "transfer_people", "Offer, accept and cancel transfers of students; read anybody's transcript"
@@ -106,6 +109,9 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.LIST_UPLOADS: _PEOPLE,
     Can.REGISTER_AWAY: _PEOPLE,
     Can.READ_VISITS: _PEOPLE,
+    Can.READ_REPORTS: _STAFF,
+    Can.READ_TRANSCRIPT: _PEOPLE,
+    Can.READ_OVERVIEW: frozenset({Role.SUPER_ADMIN}),
     Can.READ_LEDGER: frozenset({Role.SUPER_ADMIN}),
     Can.MANAGE_FEDERATION: frozenset({Role.SUPER_ADMIN}),
     Can.TRANSFER_PEOPLE: frozenset({Role.CAMPUS_ADMIN}),

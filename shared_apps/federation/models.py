@@ -18,6 +18,7 @@ from shared_apps.federation.rules import (
     FederatedStatus,
     ReconciliationState,
     RegistrationState,
+    RollUpKind,
     TranscriptEntry,
     TransferState,
     VisitStatus,
@@ -330,6 +331,43 @@ class SealHead(models.Model):
 
     def __str__(self) -> str:
         return f"seal {self.number} of {self.event_id} at {self.campus}"
+
+
+class RollUp(models.Model):
+    """What one campus tells of a month, or of the months that are told: numbers without names, kept by itself.
+
+    Of the whole campus (``department`` empty) or, for the year, of one department. ``figures`` is null where so few
+    people are concerned that somebody might know them. The public site reads these rows, and opens no campus for them.
+    """
+
+    privileges: ClassVar = ("SELECT",)
+    campus_privileges: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": (), "DELETE": ()}
+    row_policies: ClassVar = (
+        RowPolicy("own_read", "SELECT", using=f"campus = {ME}"),
+        RowPolicy("own_inserts", "INSERT", check=f"campus = {ME}"),
+        RowPolicy("own_updates", "UPDATE", using=f"campus = {ME}", check=f"campus = {ME}"),
+        RowPolicy("own_deletes", "DELETE", using=f"campus = {ME}"),
+    )
+
+    pk = models.CompositePrimaryKey("campus", "kind", "starts_on", "department")
+    campus = models.CharField(max_length=CODE_LENGTH)
+    kind = models.CharField(max_length=8, choices=RollUpKind.choices)
+    # Its first day, in the campus's zone.
+    starts_on = models.DateField()
+    department = models.CharField(max_length=100, blank=True, default="")
+    figures = models.JSONField(null=True)
+    as_of = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(kind__in=RollUpKind.values), name="federation_rollup_kind_known"),
+            models.CheckConstraint(
+                condition=Q(department="") | Q(kind=RollUpKind.YEAR), name="federation_rollup_department_of_year"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.campus} from {self.starts_on}"
 
 
 class Reconciliation(models.Model):

@@ -52,6 +52,13 @@ class ReconciliationState(models.TextChoices):
     DONE = "done"
 
 
+class RollUpKind(models.TextChoices):
+    """What a roll-up is of. ``year``: the twelve months that end with this one, as far as they are told."""
+
+    MONTH = "month"
+    YEAR = "year"
+
+
 class DifferenceKind(models.TextChoices):
     """How the ledger and a host may disagree. The ledger wins for credit, the shared event for what the event is."""
 

@@ -1,7 +1,8 @@
 """Questions about what campuses share. On a campus, row-level security bounds every answer to its own rows."""
 
+import json
 from collections import defaultdict
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -26,9 +27,9 @@ from shared_apps.federation.models import (
     Visit,
     VisitChange,
 )
-from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState
+from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState, RollUpKind
 from tenants.context import current_campus
-from tenants.models import CampusState
+from tenants.models import Campus, CampusState
 from tenants.registry import find_campus
 from tenants.registry_types import CampusEntry
 
@@ -170,6 +171,79 @@ def compute_totals() -> list[dict[str, Any]]:
         cursor.execute(_TOTALS)
         names = ("campus", "at_home", "away", "visitors", "people")
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+_OVERVIEW: Final = """
+    SELECT c.id, c.code, c.name, c.state, r.kind, r.starts_on, r.department, r.figures, r.as_of
+      FROM (SELECT id, code, name, state FROM tenants_campus WHERE state <> 'provisioning' ORDER BY code
+             LIMIT %(most)s OFFSET %(first)s) c
+      LEFT JOIN federation_rollup r ON r.campus = c.code
+     ORDER BY c.code, r.kind, r.starts_on, r.department
+"""
+_SUMS: Final = """
+    SELECT r.kind, r.starts_on, f.name, sum(f.value::int)::bigint, count(DISTINCT r.campus), min(r.as_of)
+      FROM federation_rollup r JOIN tenants_campus c ON c.code = r.campus
+      CROSS JOIN LATERAL jsonb_each_text(r.figures) AS f(name, value)
+     WHERE r.department = '' AND r.figures IS NOT NULL
+     GROUP BY r.kind, r.starts_on, f.name ORDER BY r.kind, r.starts_on
+"""
+
+
+def read_overview(*, first: int, most: int) -> list[dict[str, Any]]:
+    """Return ``{id, campus, name, state, as_of, year, months, departments}`` of those campuses, by code: what they tell
+    of themselves, as of then. One statement, on the public site; no campus is opened for it.
+
+    ``year``, and each of ``months`` and ``departments``, is a ``{starts_on, department, figures}``; None: not told yet.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_OVERVIEW, {"first": first, "most": most})
+        for campus_id, code, name, state, kind, starts_on, department, figures, as_of in cursor.fetchall():
+            campus = found.setdefault(
+                code,
+                {"id": campus_id, "campus": code, "name": name, "state": state, "as_of": as_of, "year": None,
+                 "months": [], "departments": []},
+            )  # fmt: skip
+            if kind is None:
+                continue
+            part = {
+                "starts_on": starts_on,
+                "department": department,
+                "figures": json.loads(figures) if isinstance(figures, str) else figures,
+            }
+            if kind == RollUpKind.MONTH:
+                campus["months"].append(part)
+            elif department:
+                campus["departments"].append(part)
+            else:
+                campus["year"] = part
+    return list(found.values())
+
+
+class CampusesOfOverview:
+    """The lines of the overview as pages need them: how many, and a part of them."""
+
+    def count(self) -> int:
+        return Campus.objects.exclude(state=CampusState.PROVISIONING).count()
+
+    def __getitem__(self, part: slice) -> list[dict[str, Any]]:
+        return read_overview(first=part.start, most=part.stop - part.start)
+
+
+def sum_roll_ups() -> list[dict[str, Any]]:
+    """Return ``{kind, starts_on, campuses, as_of, figures}`` of the university: sums of what campuses tell. One
+    statement. People are of one campus each, so they may be summed; ``as_of`` is that of the oldest row.
+    """
+    found: dict[tuple[str, Any], dict[str, Any]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMS)
+        for kind, starts_on, name, value, campuses, as_of in cursor.fetchall():
+            line = found.setdefault(
+                (kind, starts_on),
+                {"kind": kind, "starts_on": starts_on, "campuses": campuses, "as_of": as_of, "figures": {}},
+            )
+            line["figures"][name] = value
+    return list(found.values())
 
 
 def list_reconciliations() -> QuerySet[Reconciliation]:

@@ -298,6 +298,12 @@ CAMPUS_CASES: dict[str, Case] = {
     "DELETE uploads/evidence/{request_id}/{upload_id}/": Case(
         "friend", 204, ids={"request_id": "request", "upload_id": "evidence"}
     ),
+    "GET reports/figures/": Case("organizer", 200, query_ids={"event": "event"}),
+    "GET reports/rows/": Case("organizer", 200, query_ids={"session": "session"}),
+    "GET reports/arrivals/": Case("admin", 200, query_ids={"event": "event"}),
+    "GET reports/events/{pk}/": Case("organizer", 200, ids={"pk": "required"}),
+    "GET reports/visits/": Case("organizer", 200),
+    "GET reports/transcript/": Case("student", 200),
     "GET events/flags/": Case("organizer", 200),
     "GET events/flags/{pk}/": Case("organizer", 200, ids={"pk": "flag"}),
     "POST events/flags/{pk}/dismiss/": Case("admin", 200, ids={"pk": "flag"}, body=lambda _: {"note": "a sister"}),
@@ -332,6 +338,8 @@ PUBLIC_CASES: dict[str, Case] = {
     ),
     "GET federation/visits/": Case("super_admin", 200),
     "GET federation/totals/": Case("super_admin", 200),
+    "GET reports/overview/": Case("super_admin", 200),
+    "GET reports/overview/university/": Case("super_admin", 200),
     "GET federation/reconciliations/": Case("super_admin", 200),
     "POST federation/reconciliations/": Case("super_admin", 202, body=lambda _: {}),
     "GET federation/reconciliations/{pk}/": Case("super_admin", 200, ids={"pk": "reconciliation"}),

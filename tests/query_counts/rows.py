@@ -19,6 +19,7 @@ from shared_apps.federation.models import (
     FederatedRegistration,
     Invitation,
     Reconciliation,
+    RollUp,
     Transfer,
     Visit,
     VisitChange,
@@ -359,6 +360,11 @@ def _registry(things: Things, cast: Cast, numbers: range, at: datetime) -> None:
             updated_at=at,
         )
         for code in list_codes(numbers.stop)[numbers.start or 1 :]
+    )
+    _add(
+        RollUp(campus=campus.code, kind=kind, starts_on=at.date(), department=department, figures={"came": 9}, as_of=at)
+        for campus in campuses
+        for kind, department in (("year", ""), ("year", "CITE"), ("month", ""))
     )
     _add(CampusDomain(host=f"m{campus.code.lower()}.localhost", campus=campus, is_primary=True) for campus in campuses)
     _add(
