@@ -68,6 +68,7 @@ TENANT_APPS = [
     "tenant_apps.events",
     "tenant_apps.attendance",
     "tenant_apps.reports",
+    "tenant_apps.certificates",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
 
@@ -355,6 +356,7 @@ SPECTACULAR_SETTINGS = {
         "ScannerKind": "tenant_apps.attendance.rules.scanners.ScannerKind",
         "UploadKind": "tenant_apps.uploads.rules.UploadKind",
         "MediaType": "tenant_apps.uploads.rules.MediaType",
+        "RunState": "tenant_apps.certificates.rules.RunState",
         "TransferState": "shared_apps.federation.rules.TransferState",
         "TransferDirection": "shared_apps.federation.rules.TransferDirection",
         "OverlapKind": "tenant_apps.events.rules.repetition.OverlapKind",

@@ -13,6 +13,7 @@ from shared_apps.federation.api.transfers import urls as transfer_urls
 from shared_apps.federation.api.urls import campus_urls as federation_urls
 from tenant_apps.attendance.api.urls import upload_urls as evidence_urls
 from tenant_apps.attendance.api.urls import urls as attendance_urls
+from tenant_apps.certificates.api.urls import urls as certificate_urls
 from tenant_apps.events.api.urls import upload_urls as poster_urls
 from tenant_apps.events.api.urls import urls as event_urls
 from tenant_apps.notifications.api.urls import urls as notice_urls
@@ -33,6 +34,7 @@ api: list[Any] = [
     path("notifications/", include(notice_urls)),
     path("uploads/", include([*upload_urls, *poster_urls, *evidence_urls])),
     path("reports/", include(report_urls)),
+    path("certificates/", include(certificate_urls)),
     path("campus/", include(campus_router.urls)),
     *description_urls(__name__),
 ]

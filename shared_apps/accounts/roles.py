@@ -58,6 +58,9 @@ class Can(models.TextChoices):
     HAVE_PHOTO = "have_photo", "Have a photo of oneself, and remove it"
     SEE_PHOTOS = "see_photos", "See the photos of others"
     LIST_UPLOADS = "list_uploads", "List what one has uploaded (campus admins: everything), and the room that is left"
+    READ_CERTIFICATES = "read_certificates", "Read certificates (students: their own; organizers: of events they run)"
+    ISSUE_CERTIFICATES = "issue_certificates", "Word, issue and revoke certificates (organizers: of events they run)"
+    WORD_CERTIFICATES = "word_certificates", "Decide what the campus's certificates say"
     REGISTER_AWAY = "register_away", "Take and give back one's own place at another campus's event"
     READ_VISITS = "read_visits", "Read visits to and from other campuses (students: their own)"
     READ_REPORTS = "read_reports", "Read reports (organizers: of the events they run)"
@@ -107,6 +110,9 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.HAVE_PHOTO: _PEOPLE,
     Can.SEE_PHOTOS: _STAFF | {Role.SCANNER},
     Can.LIST_UPLOADS: _PEOPLE,
+    Can.READ_CERTIFICATES: _PEOPLE,
+    Can.ISSUE_CERTIFICATES: _STAFF,
+    Can.WORD_CERTIFICATES: frozenset({Role.CAMPUS_ADMIN}),
     Can.REGISTER_AWAY: _PEOPLE,
     Can.READ_VISITS: _PEOPLE,
     Can.READ_REPORTS: _STAFF,

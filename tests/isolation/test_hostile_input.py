@@ -24,6 +24,7 @@ WRITES = [
     ("POST", "events/attendance/venue-code/"),
     ("POST", "events/attendance/batch/"),
     ("POST", "events/attendance/roll-call/"),
+    ("POST", "certificates/runs/"),
 ]
 BODIES = {
     "not json": (b"{", 400, "parse_error"),
@@ -82,7 +83,7 @@ LISTS = [
     "accounts/users/", "accounts/profiles/", "accounts/imports/", "events/events/", "events/attendance/",
     "events/attendance/scans/", "events/attendance/imports/", "events/attendance-requests/",
     "events/attendance-requests/to-decide/", "events/flags/", "auth/tokens/", "campus/campuses/",
-    "events/registrations/", "notifications/", "uploads/",
+    "events/registrations/", "notifications/", "uploads/", "certificates/",
 ]  # fmt: skip
 QUERIES = [
     {"search": "\x00"}, {"search": "x" * 65}, {"search": "' OR 1=1 --"}, {"search": "%_\\"}, {"search": "ñ" * 60},

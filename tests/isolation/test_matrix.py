@@ -273,6 +273,22 @@ CAMPUS_CASES: dict[str, Case] = {
     "POST events/attendance-requests/{pk}/decline/": Case(
         "admin", 200, ids={"pk": "request"}, body=lambda _: {"reason": "not seen"}
     ),
+    "GET certificates/": Case("student", 200),
+    "GET certificates/{certificate_id}/pdf/": Case("student", 200, ids={"certificate_id": "certificate"}),
+    "POST certificates/{certificate_id}/revoke/": Case(
+        "organizer", 200, ids={"certificate_id": "certificate"}, body=lambda _: {"reason": "mistake"}
+    ),
+    "GET certificates/template/": Case("organizer", 200),
+    "PUT certificates/template/": Case("admin", 200, body=lambda _: {"text": "was at {event}"}),
+    "GET certificates/templates/{event_id}/": Case("organizer", 200, ids={"event_id": "event"}),
+    "PUT certificates/templates/{event_id}/": Case(
+        "organizer", 200, ids={"event_id": "event"}, body=lambda _: {"text": "was at {event}"}
+    ),
+    "POST certificates/runs/": Case(
+        "organizer", 202, body=lambda things: {"event_id": things.ids["event"]}, body_ids=("event_id",)
+    ),
+    "GET certificates/runs/{run_id}/": Case("organizer", 200, ids={"run_id": "run"}),
+    "GET certificates/verify/{code}/": Case("nobody", 200, ids={"code": "certificate_code"}),
     "GET uploads/": Case("student", 200),
     "GET uploads/usage/": Case("student", 200),
     "GET uploads/logo/": Case("nobody", 200),

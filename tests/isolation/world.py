@@ -18,6 +18,8 @@ from tenant_apps.attendance.rules.requests import RequestKind, WantedStatus
 from tenant_apps.attendance.services.closing import close_session
 from tenant_apps.attendance.services.imports import queue_scan_import
 from tenant_apps.attendance.services.requests import ask
+from tenant_apps.certificates.models import Certificate
+from tenant_apps.certificates.services import request_run, work_off
 from tenant_apps.events.models import Event, Session
 from tenant_apps.notifications.models import Notice
 from tenant_apps.notifications.services.notices import send_notices
@@ -130,6 +132,14 @@ def _files(site: Site, event: Event, request: AttendanceRequest) -> dict[str, st
     return {"evidence": str(evidence.pk)}
 
 
+def _certify(site: Site, event: Event) -> dict[str, str]:
+    """Issue the certificates of an event; stand in the campus."""
+    run = request_run(by=site.organizer.user, at=now(), event_id=event.pk)
+    work_off(run_id=run.pk, clock=now)
+    certificate = Certificate.objects.get(attendance__user_id=site.student.id)
+    return {"run": str(run.pk), "certificate": str(certificate.pk), "certificate_code": str(certificate.code)}
+
+
 def _close(site: Site) -> tuple[Event, Session]:
     """Close the session of a required event: everybody was absent."""
     event = make_event(site, title=f"Required by {site.campus.code}", starts=-240)
@@ -174,7 +184,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             kind="two_doors", subject=str(attendance.pk), event=event, session=session, raised_at=now(),
             person_id=site.student.user.person_id, evidence={"scans": [str(scan.pk)]},
         )  # fmt: skip
-        files = _files(site, event, request)
+        files = {**_files(site, event, request), **_certify(site, event)}
     required, closed = _close(site)
     comes = cast.snsu.student if site is cast.malimono else cast.snsu.friend
     granting = f"campus/campuses/{site.campus.id}/grants/"

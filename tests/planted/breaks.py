@@ -55,6 +55,7 @@ RELEASED = "tests/tenant_apps/events/test_released_seats.py"
 EVENT_PLACES = "tests/tenant_apps/events/test_event_places.py"
 GUESTS = "tests/tenant_apps/events/test_guests.py"
 WALK_INS = "tests/tenant_apps/attendance/test_walk_ins.py"
+CERTIFICATES = "tests/tenant_apps/certificates/test_certificates.py"
 UPLOADS = "tests/tenant_apps/uploads/test_uploads.py"
 FIGURES = "tests/tenant_apps/reports/test_figures.py"
 TRANSCRIPTS = "tests/tenant_apps/reports/test_transcripts.py"
@@ -1114,6 +1115,41 @@ BREAKS = (
         "        shutil.rmtree(self.directory)\n",
         "",
         (SCANNER_EXAMPLE,),
+    ),
+    Break(
+        "a certificate outlives its ground",
+        "tenant_apps/certificates/rules.py",
+        "return not revoked and status in CREDITED",
+        "return not revoked",
+        (CERTIFICATES,),
+    ),
+    Break(
+        "everybody reads everybody's certificates",
+        "tenant_apps/certificates/selectors.py",
+        "else mine)\n",
+        "else Q())\n",
+        (CERTIFICATES,),
+    ),
+    Break(
+        "workers do not wait for each other at a run",
+        "tenant_apps/certificates/services.py",
+        'Run.objects.select_for_update(of=("self",)).select_related',
+        "Run.objects.select_related",
+        (CERTIFICATES,),
+    ),
+    Break(
+        "words of certificates may name anything",
+        "tenant_apps/certificates/rules.py",
+        "if name not in PLACEHOLDERS",
+        "if False",
+        (CERTIFICATES,),
+    ),
+    Break(
+        "names on the page of verification are HTML",
+        "tenant_apps/certificates/api/views.py",
+        "Engine(autoescape=True)",
+        "Engine(autoescape=False)",
+        (CERTIFICATES,),
     ),
     Break(
         "pictures are kept as they were sent",

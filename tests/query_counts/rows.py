@@ -35,6 +35,7 @@ from tenant_apps.attendance.models import (
     Scanner,
     Visitor,
 )
+from tenant_apps.certificates.models import Certificate
 from tenant_apps.events.models import Event, Guest, Registration, Session
 from tenant_apps.events.rules.events import MOST_SESSIONS
 from tenant_apps.notifications.models import Notice
@@ -273,6 +274,14 @@ def _work(
         for number in numbers
         for kind, subject in (("photo", None), ("evidence", ids["request"]))
         if kind == "photo" or number < 3  # of at most 5, and calls add one
+    )  # fmt: skip
+    presences = Attendance.objects.filter(user_id=student, event__in=[event for event, _ in events])
+    _add(
+        Certificate(
+            attendance=presence, name="Ana Reyes", event_title="Event", held_on=at.date(), heading="Certificate",
+            text="was there", issued_by_id=student, issued_at=at,
+        )
+        for presence in presences
     )  # fmt: skip
     _add(
         AuditEntry(at=at, action="test", target_type="event", target_id=ids["event"], actor_id=person.pk)
