@@ -25,7 +25,6 @@ def print_certificate(certificate: Certificate, *, address: str) -> bytes:
 
     Raises: StorageUnavailable.
     """
-    logo = _find_logo()
     drawn = io.BytesIO()
     segno.make(address, error="m", micro=False).save(drawn, kind="svg", border=1)
     data = {
@@ -34,16 +33,13 @@ def print_certificate(certificate: Certificate, *, address: str) -> bytes:
         "name": _breakable(certificate.name),
         "text": _breakable(certificate.text),
         "signatories": [{key: _breakable(words) for key, words in one.items()} for one in certificate.signatories],
-        "logo": logo is not None,
+        "logo": _find_logo(),
+        "qr": drawn.getvalue().decode(),
     }
-    files = {"main.typ": _SOURCE, "data.json": json.dumps(data).encode(), "qr.svg": drawn.getvalue()}
-    if logo is not None:
-        files["logo.svg"] = logo
-    written = typst.compile(
-        files, format="pdf", ignore_system_fonts=True, timestamp=int(certificate.issued_at.timestamp())
+    return typst.compile(
+        _SOURCE, format="pdf", ignore_system_fonts=True, timestamp=int(certificate.issued_at.timestamp()),
+        sys_inputs={"data": json.dumps(data)},
     )  # fmt: skip
-    assert isinstance(written, bytes)
-    return written
 
 
 def _breakable(words: str) -> str:
@@ -51,8 +47,8 @@ def _breakable(words: str) -> str:
     return _LONG.sub(lambda found: "\u200b".join(found[0]), words)
 
 
-def _find_logo() -> bytes | None:
-    """Return the campus's logo within an SVG of ours: typst takes files of text only."""
+def _find_logo() -> str | None:
+    """Return the campus's logo within an SVG of ours: what typst is given is text."""
     try:
         upload = get_file_of(kind=UploadKind.LOGO, subject_id=current_campus().id)
         picture = base64.b64encode(read_upload(upload)).decode()
@@ -62,4 +58,4 @@ def _find_logo() -> bytes | None:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
         f'<image {size} href="data:{upload.media_type};base64,{picture}"/></svg>'
-    ).encode()
+    )

@@ -42,7 +42,8 @@ def set_template(
         [Template(event_id=event_id, **values)], update_conflicts=True, unique_fields=["event"],
         update_fields=list(values),
     )  # fmt: skip
-    template = Template.objects.get(event_id=event_id)
+    rows = Template.objects.all()
+    template = rows.get(event_id=event_id) if event_id else rows.get(event_id__isnull=True)
     record_action(at=at, by=by, action="certificate.worded", target_type="event", target_id=event_id or "campus")
     return template
 

@@ -144,7 +144,12 @@ class TemplateSerializer(StrictSerializer):
     text = serializers.CharField(
         max_length=600, required=False, default=TEXT, validators=[PRINTABLE], help_text="What follows the name"
     )
-    signatories = SignatorySerializer(many=True, required=False, default=list, max_length=MOST_SIGNATORIES)
+    signatories = SignatorySerializer(
+        many=True,
+        required=False,
+        default=list,
+        max_length=MOST_SIGNATORIES,  # type: ignore[call-arg]
+    )
 
 
 class TemplateView(View):
