@@ -1,9 +1,9 @@
 """What a report is about, and what its figures mean: values alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -85,6 +85,17 @@ class Scope:
 def rate(*, came: int, absent: int) -> float | None:
     """Return which part of those who were expected, and not excused, came; None where nobody was."""
     return round(came / (came + absent), 4) if came + absent else None
+
+
+COMPARED: Final = ("expected", "came", "late", "absent", "people", "people_expected")
+
+
+def compare(line: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return by how much the figures of ``line`` are more than those of ``first``; None where one has no rate."""
+    found: dict[str, float | None] = {name: line[name] - first[name] for name in COMPARED}
+    rates = line["rate"], first["rate"]
+    found["rate"] = None if None in rates else round(rates[0] - rates[1], 4)
+    return found
 
 
 def period_of(per: str, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -318,6 +318,7 @@ CAMPUS_CASES: dict[str, Case] = {
     "GET reports/rows/": Case("organizer", 200, query_ids={"session": "session"}),
     "GET reports/arrivals/": Case("admin", 200, query_ids={"event": "event"}),
     "GET reports/events/{pk}/": Case("organizer", 200, ids={"pk": "required"}),
+    "GET reports/comparison/": Case("organizer", 200, query_ids={"events": "event"}),
     "GET reports/visits/": Case("organizer", 200),
     "GET reports/transcript/": Case("student", 200),
     "GET events/flags/": Case("organizer", 200),

@@ -122,6 +122,8 @@ def attack(site: Site, statement: str) -> str:
             said.append(str(error))
         cursor.execute("ROLLBACK")
         cursor.execute("DISCARD ALL")
+        # With what the connection had prepared; it is parked, and serves the next who comes.
+        connection.connection.prepared.clear()
     return "".join(said)
 
 

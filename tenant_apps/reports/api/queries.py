@@ -1,12 +1,13 @@
 """What a report is asked for, in the query string. What is unknown there is a 400, as in a body."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +22,7 @@ from tenants.context import current_campus
 
 # Read by the pages and by the middleware.
 _OF_OTHERS: Final = frozenset({"page", "page_size", "campus_id"})
+MOST_COMPARED: Final = 10
 ROWS_PATH: Final = "/api/v1/reports/rows/"
 
 
@@ -67,6 +69,49 @@ class ArrivalsQuery(ScopeQuery):
     """And how long a step is."""
 
     minutes = serializers.IntegerField(min_value=1, max_value=1440, default=5)
+
+
+class IdsField(serializers.CharField):
+    """Some ids, with commas between."""
+
+    def to_internal_value(self, data: Any) -> list[UUID]:  # type: ignore[override]
+        parts = super().to_internal_value(data).split(",")
+        if not 1 <= len(parts) <= MOST_COMPARED:
+            raise ValidationError(f"Name 1 to {MOST_COMPARED}.", "invalid")
+        return [IdField().run_validation(part) for part in parts]
+
+
+class PeriodsField(serializers.CharField):
+    """Some periods, each as ``since/until``, with commas between."""
+
+    def to_internal_value(self, data: Any) -> list[tuple[datetime, datetime]]:  # type: ignore[override]
+        parts = [part.split("/") for part in super().to_internal_value(data).split(",")]
+        if not 1 <= len(parts) <= MOST_COMPARED or any(len(ends) != 2 for ends in parts):
+            raise ValidationError(f"Name 1 to {MOST_COMPARED}, each as since/until.", "invalid")
+        found = []
+        for ends in parts:
+            instant = InstantField()
+            instant.bind("periods", self.parent)
+            since, until = (instant.run_validation(end) for end in ends)
+            if since >= until:
+                raise ValidationError("A period ends after it begins.", "invalid")
+            found.append((since, until))
+        return found
+
+
+class ComparisonQuery(ScopeQuery):
+    """What is compared with the first: events, or periods (terms); narrowed to groups, a person or a home."""
+
+    event = session = since = until = None  # type: ignore[assignment]
+    events = IdsField(max_length=1000, required=False, help_text="Up to ten ids, with commas between")
+    periods = PeriodsField(
+        max_length=1000, required=False, help_text="Up to ten, each since/until in ISO 8601, with commas between"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len({"events", "periods"} & attrs.keys()) != 1:
+            raise ValidationError({"events": [ErrorDetail("Give exactly one of events and periods.", "invalid")]})
+        return attrs
 
 
 def read_query(request: Request, query: type[StrictSerializer]) -> dict[str, Any]:

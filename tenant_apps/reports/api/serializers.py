@@ -70,6 +70,18 @@ class FiguresSerializer(serializers.Serializer):
     )
 
 
+class ComparedSerializer(serializers.Serializer):
+    """One of what is compared, as it was asked for."""
+
+    event = serializers.UUIDField(required=False)
+    since = InstantField(required=False)
+    until = InstantField(required=False)
+    figures = FiguresSerializer()
+    difference = serializers.DictField(
+        child=serializers.FloatField(allow_null=True), help_text="By how much it is more than the first"
+    )
+
+
 class RowSerializer(serializers.Serializer):
     """One person at one session."""
 

@@ -8,6 +8,7 @@ urls = [
     path("figures/", views.FiguresView.as_view(), name="report-figures"),
     path("rows/", views.RowsView.as_view(), name="report-rows"),
     path("arrivals/", views.ArrivalsView.as_view(), name="report-arrivals"),
+    path("comparison/", views.ComparisonView.as_view(), name="report-comparison"),
     path("visits/", views.VisitsView.as_view(), name="report-visits"),
     path("transcript/", views.TranscriptView.as_view(), name="report-transcript"),
     path("events/<uuid:pk>/", views.EventReportView.as_view(), name="report-event"),

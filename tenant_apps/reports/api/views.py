@@ -14,6 +14,7 @@ from shared_apps.common.api.serializers import IdField
 from shared_apps.common.clock import now
 from tenant_apps.reports.api.queries import (
     ArrivalsQuery,
+    ComparisonQuery,
     FiguresQuery,
     PeriodQuery,
     RowsQuery,
@@ -24,6 +25,7 @@ from tenant_apps.reports.api.queries import (
 )
 from tenant_apps.reports.api.serializers import (
     ArrivalSerializer,
+    ComparedSerializer,
     EventReportSerializer,
     FiguresSerializer,
     ParticipationSerializer,
@@ -31,7 +33,7 @@ from tenant_apps.reports.api.serializers import (
     VisitsSerializer,
 )
 from tenant_apps.reports.errors import TooManySteps
-from tenant_apps.reports.rules import Per
+from tenant_apps.reports.rules import Per, compare
 from tenant_apps.reports.selectors.figures import read_lines
 from tenant_apps.reports.selectors.rows import read_arrivals, read_rows
 from tenant_apps.reports.selectors.scopes import get_reported_event
@@ -91,6 +93,30 @@ class ArrivalsView(View):
         if len(found) > _MOST_STEPS:
             raise TooManySteps(attr="minutes")
         return Response(ArrivalSerializer(found, many=True, context={"request": request}).data)
+
+
+class ComparisonView(View):
+    """``reports/comparison/``"""
+
+    pagination_class = None
+    permissions: ClassVar = {"get": Can.READ_REPORTS}
+
+    @extend_schema(parameters=[ComparisonQuery], responses=OpenApiResponse(ComparedSerializer(many=True)))
+    def get(self, request: Request) -> Response:
+        """Compare events, or periods such as terms, with the first that is named. One statement for each, of ten."""
+        data = read_query(request, ComparisonQuery)
+        asked = [{"event": event} for event in data.pop("events", ())] or [
+            {"since": since, "until": until} for since, until in data.pop("periods")
+        ]
+        lines = [
+            _with_rows({**data, **one}, read_lines(scope=read_scope(request, {**data, **one}), per=Per.TOTAL).lines[0])
+            for one in asked
+        ]
+        compared = [
+            {**one, "figures": line, "difference": compare(line, lines[0])}
+            for one, line in zip(asked, lines, strict=True)
+        ]
+        return Response(ComparedSerializer(compared, many=True, context={"request": request}).data)
 
 
 class EventReportView(View):

@@ -235,3 +235,29 @@ def test_words_of_a_query_are_words(cast: Cast, http: Http, held: Event) -> None
         (total,) = figures(http, admin, department=value, campus_id="MALIMONO")
         assert (total["expected"], total["came"]) == (0, 0)
     assert figures(http, admin)[0]["expected"] == 14
+
+
+def test_events_and_terms_are_compared(cast: Cast, http: Http, held: Event) -> None:
+    site, admin = cast.malimono, cast.malimono.admin
+    other = make_event(site, title="Quiet", starts=-500)
+    first, second = _sessions(site, held)
+
+    answer = http.get("reports/comparison/", by=admin, events=f"{held.pk},{other.pk}")
+    assert answer.status_code == 200, answer.content
+    base, quiet = answer.json()
+    assert (base["figures"]["came"], base["difference"]["came"], base["difference"]["rate"]) == (9, 0, 0.0)
+    assert (quiet["event"], quiet["difference"]["people"], quiet["difference"]["rate"]) == (str(other.pk), -6, None)
+    assert rows_of(http, base["figures"]["rows"]["late"], admin).json()["count"] == 2
+
+    ends = [moment.isoformat() for moment in (first.starts_at, second.starts_at, second.ends_at)]
+    terms = http.get("reports/comparison/", by=admin, periods=f"{ends[0]}/{ends[1]},{ends[1]}/{ends[2]}").json()
+    assert [(term["figures"]["came"], term["difference"]["came"]) for term in terms] == [(6, 0), (3, -3)]
+
+    organizer = cast.malimono.other_organizer
+    assert http.get("reports/comparison/", by=organizer, events=f"{held.pk}").status_code == 404
+    for query in (
+        {}, {"events": ""}, {"events": "x"}, {"events": str(held.pk), "periods": f"{ends[0]}/{ends[1]}"},
+        {"periods": f"{ends[1]}/{ends[0]}"}, {"periods": "2026"}, {"events": ",".join([str(held.pk)] * 11)},
+        {"events": str(held.pk), "since": ends[0]},
+    ):  # fmt: skip
+        assert http.get("reports/comparison/", by=admin, **query).status_code == 400, query
