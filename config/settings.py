@@ -41,9 +41,16 @@ if ENVIRONMENT == PRODUCTION:
 # In SHARED_APPS: tables of the public schema. In TENANT_APPS: tables of each campus. "Both" means two kinds of rows.
 SHARED_APPS = [
     "tenants",  # before django_tenants: its commands replace that one's
+    "shared_apps.administration",  # before unfold: what its pages say otherwise
+    "unfold.apps.BasicAppConfig",  # before django_tenants, whose templates of the admin are others
     "django_tenants",
     "django.contrib.contenttypes",  # public only: django-tenants' backend imports it
-    "django.contrib.staticfiles",  # no tables: the files of the API's documentation page
+    # The three below: public only, because unfold's pages import them. Their tables stay empty: who may do what is
+    # the table of accounts.roles, signing in is accounts' service, and deeds are in the audit.
+    "django.contrib.auth",
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",  # no tables: the files of the API's documentation page and of the admin
     "corsheaders",
     "rest_framework",
     "django_filters",
@@ -55,6 +62,7 @@ SHARED_APPS = [
     "shared_apps.outbox",  # both
     "shared_apps.idempotency",  # both
     "shared_apps.accounts",  # both
+    "shared_apps.periodic",
     "shared_apps.campuses",
     "shared_apps.federation",
 ]
@@ -106,7 +114,12 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": []},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
     }
 ]
 
@@ -206,6 +219,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,  # looks often whether the slot is taken: a beat that was away misses none
         "options": {"headers": {"campus": "public"}, "expires": 300.0},
     },
+    "look-for-stuck-messages": {
+        "task": "shared_apps.campuses.tasks.look_for_stuck_messages_everywhere",
+        "schedule": 600.0,
+        "options": {"headers": {"campus": "public"}, "expires": 600.0},
+    },
     "tidy-every-site": {
         "task": "shared_apps.campuses.tasks.tidy_every_site",
         "schedule": 3600.0,
@@ -242,12 +260,15 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS: list[str] = []  # one way to sign in: accounts.services.tokens, also for the admin
 TOKEN_HOURS_STAFF: int = ENV["EAS_TOKEN_HOURS_STAFF"]
 TOKEN_HOURS_STUDENT: int = ENV["EAS_TOKEN_HOURS_STUDENT"]
 PASS_DAYS: int = ENV["EAS_PASS_DAYS"]
 
 # Who makes a campus's own event of a university-wide one; the federation knows no campus app.
 FEDERATION_FOLLOWER = "tenant_apps.events.services.following.follow_common_event"
+# Who knows the figures of each campus that the admin shows.
+ADMIN_FIGURES = "shared_apps.federation.selectors.compute_totals"
 # Who knows the names of the people in visits.
 FEDERATION_NAMER = "tenant_apps.attendance.selectors.attendance.name_visits"
 
@@ -382,7 +403,45 @@ DEVELOPMENT_ORIGINS = (
     else [r"http://localhost:5173", r"http://127\.0\.0\.1:5173", r"http://[a-z0-9-]+\.localhost:5173"]
 )
 
-# --- Static files (the API's documentation page) --------------------------------------------------
+# --- The public site's admin --------------------------------------------------------------------
+# Its cookies are of that host alone: no Domain, and in production browsers insist on it (__Host-).
+SECURE_COOKIES = ENVIRONMENT == PRODUCTION
+COOKIE_PREFIX = "__Host-" if SECURE_COOKIES else ""
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}eas-csrf"
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = SECURE_COOKIES
+CSRF_COOKIE_HTTPONLY = SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = SESSION_COOKIE_SAMESITE = "Strict"
+CSRF_FAILURE_VIEW = "shared_apps.administration.pages.base.refuse_forged"
+MESSAGE_STORAGE = "shared_apps.administration.pages.messages.Messages"
+UNFOLD = {
+    "SITE_TITLE": "EAS",
+    "SITE_HEADER": "EAS",
+    "SITE_SUBHEADER": "The university at a glance",
+    "SITE_SYMBOL": "how_to_reg",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "ENVIRONMENT": None,
+    "STYLES": ["/static/administration/pages.css"],
+    "SIDEBAR": {"navigation": "shared_apps.administration.navigation.list_pages"},
+    "ACCOUNT": {"navigation": "shared_apps.administration.navigation.list_account_links"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        }
+    },
+}
+
+# --- Static files (the API's documentation page, the admin) --------------------------------------------------
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # nothing to collect before the first start
 
@@ -397,8 +456,13 @@ if ENV["EAS_TLS"] and ENVIRONMENT == PRODUCTION:
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = False  # the parent domain is not ours alone
     SECURE_HSTS_PRELOAD = False
-# The two below: HSTS for sibling hosts is their owners' word, and there are no cookies or forms here.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "security.W002", "security.W003"]
+# HSTS for sibling hosts is their owners' word; cookies and forms are the admin's alone, and its pages set the headers
+# and check the token themselves (administration.pages.base), so neither the API nor campuses have that middleware.
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005", "security.W021", "security.W002", "security.W003",
+    "admin.E408", "admin.E409", "admin.E410",
+    "auth.W004",  # names are unique in any case: a constraint of accounts
+]  # fmt: skip
 
 logging.captureWarnings(ENVIRONMENT != DEVELOPMENT)
 LOGGING = logging_config(json_lines=ENVIRONMENT != DEVELOPMENT, level=ENV["EAS_LOG_LEVEL"])

@@ -67,6 +67,7 @@ class Can(models.TextChoices):
     READ_TRANSCRIPT = "read_transcript", "Read one's own participation (campus admins: anybody's)"
     READ_OVERVIEW = "read_overview", "Read figures of all campuses"
     READ_LEDGER = "read_ledger", "Read the ledger of all campuses and its totals"
+    READ_JOBS = "read_jobs", "Read what ran when, the messages that wait, and the audit of the public site"
     MANAGE_FEDERATION = "manage_federation", "Call university-wide events; compare and repair the ledger"
     TRANSFER_PEOPLE = "transfer_people", "Offer, accept and cancel transfers of students; read anybody's transcript"
     MANAGE_CAMPUSES = "manage_campuses", "Create, change, suspend, reactivate and archive campuses"
@@ -119,6 +120,7 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.READ_TRANSCRIPT: _PEOPLE,
     Can.READ_OVERVIEW: frozenset({Role.SUPER_ADMIN}),
     Can.READ_LEDGER: frozenset({Role.SUPER_ADMIN}),
+    Can.READ_JOBS: frozenset({Role.SUPER_ADMIN}),
     Can.MANAGE_FEDERATION: frozenset({Role.SUPER_ADMIN}),
     Can.TRANSFER_PEOPLE: frozenset({Role.CAMPUS_ADMIN}),
     Can.MANAGE_CAMPUSES: frozenset({Role.SUPER_ADMIN}),

@@ -10,6 +10,9 @@ FORGET_FAILURES_AFTER: Final = timedelta(minutes=15)
 LONGEST_WAIT: Final = timedelta(seconds=60)
 LONGEST_WAIT_ANYWHERE: Final = timedelta(seconds=5)
 ACTING_TIME: Final = timedelta(minutes=15)
+# How long a sign-in to the admin's pages lasts, and how long it may lie unused.
+PAGES_TIME: Final = timedelta(hours=8)
+PAGES_IDLE: Final = timedelta(minutes=30)
 
 
 def fold_name(name: str) -> str:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from shared_apps.accounts.errors import ImportNotFound, UserNotFound
 from shared_apps.accounts.models import AccessToken, ActingToken, Profile, RosterImport, User
+from shared_apps.accounts.roles import Role
 from shared_apps.common.errors import Unauthenticated
 from tenants.context import find_current_campus, site_code
 from tenants.keys import digest
@@ -64,6 +65,24 @@ def authenticate_token(*, text: str, at: datetime) -> tuple[User, UUID]:
     if is_acting:
         return ActingToken.from_db("default", _ACTING_FIELDS, values).actor, token_id
     return User.from_db("default", _USER_FIELDS, values), token_id
+
+
+def authenticate_pages(*, text: str, at: datetime) -> tuple[User, UUID]:
+    """Return the super admin who is signed in to the admin's pages, and the token's id. One statement.
+
+    Raises: Unauthenticated (one answer for every cause; a token of the API is one).
+    """
+    if find_current_campus() is not None or not text.startswith("eas_public.pages_") or len(text) > 128:
+        raise Unauthenticated
+    row = _OWN_TOKEN.run({"campus": None, "digest": digest(text)})
+    if row is None:
+        raise Unauthenticated
+    token_id, expires_at, _, _, version, *values = row
+    note_version(version)
+    user = User.from_db("default", _USER_FIELDS, values)
+    if expires_at <= at or user.role != Role.SUPER_ADMIN:
+        raise Unauthenticated
+    return user, token_id
 
 
 def list_people() -> QuerySet[User]:

@@ -329,6 +329,10 @@ class SealHead(models.Model):
     digest = models.BinaryField(max_length=32)
     sealed_at = models.DateTimeField()
 
+    class Meta:
+        # When a campus last recorded something, as the public site knows it.
+        indexes: ClassVar = [models.Index(fields=["campus", "sealed_at"], name="federation_seal_last")]
+
     def __str__(self) -> str:
         return f"seal {self.number} of {self.event_id} at {self.campus}"
 

@@ -16,13 +16,13 @@ from django.db import connection, transaction
 
 from shared_apps.outbox.hints import send_hint
 from shared_apps.outbox.models import OutboxMessage, Slot
+from shared_apps.outbox.rules import MOST_ATTEMPTS
 from tenants.context import relay_context, site_code
 from tenants.registry_types import CampusEntry
 
 logger = logging.getLogger("eas.outbox")
 
 LEASE: Final = timedelta(seconds=60)
-MOST_ATTEMPTS: Final = 8
 # How long a message waits for a campus that is suspended, restored or behind.
 CAMPUS_RESTS: Final = timedelta(minutes=10)
 KEPT_FOR: Final = timedelta(days=7)
@@ -69,6 +69,11 @@ def finish_message(*, message_id: UUID, at: datetime, error: str = "") -> None:
     OutboxMessage.objects.filter(pk=message_id).update(finished_at=at, error=error[:500])
 
 
+def count_given_up_messages() -> int:
+    """Return how many messages of this site the relay carries no more, though nobody has finished them."""
+    return OutboxMessage.objects.filter(finished_at__isnull=True, attempts__gte=MOST_ATTEMPTS).count()
+
+
 def abandon_messages(*, at: datetime, error: str) -> int:
     """Mark every unfinished message of this site done without doing it; return how many."""
     return OutboxMessage.objects.filter(finished_at__isnull=True).update(finished_at=at, error=error[:500])
@@ -86,13 +91,18 @@ def take_slot(*, name: str, every: timedelta, at: datetime) -> bool:
 
     Turns begin at multiples of ``every`` since 1970.
     """
-    begins_at = at - (at - datetime(1970, 1, 1, tzinfo=UTC)) % every
+    begins_at = turn_of(every=every, at=at)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {Slot._meta.db_table} (name, begins_at, taken_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             [name, begins_at, at],
         )
         return cursor.rowcount == 1
+
+
+def turn_of(*, every: timedelta, at: datetime) -> datetime:
+    """Return when the turn begins in which ``at`` lies."""
+    return at - (at - datetime(1970, 1, 1, tzinfo=UTC)) % every
 
 
 def find_last_turn(*, name: str) -> datetime | None:

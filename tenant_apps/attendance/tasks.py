@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from celery import Task, shared_task
+from celery import shared_task
 from django.db import transaction
 
 from shared_apps.common.clock import now
@@ -14,6 +14,7 @@ from shared_apps.federation.selectors import get_reconciliation
 from shared_apps.federation.services import transfers
 from shared_apps.federation.services.reconciliations import finish_reconciliation, request_reconciliation
 from shared_apps.outbox.services import CAMPUS_RESTS, claim_message, finish_message, postpone_message, take_slot
+from shared_apps.periodic.services import record_own_run, send_turn
 from tenant_apps.attendance.selectors.attendance import list_presences
 from tenant_apps.attendance.services import closing
 from tenant_apps.attendance.services.imports import run_import
@@ -24,8 +25,7 @@ from tenant_apps.attendance.services.seals import SEAL_EVERY, seal_campus
 from tenant_apps.attendance.services.visitors import name_visitor
 from tenants.context import campus_context
 from tenants.errors import CampusNotReady, CampusSuspended, SiteNotFound
-from tenants.models import CampusState
-from tenants.registry import confirm_current_campus, find_campus, list_campuses
+from tenants.registry import confirm_current_campus, find_campus
 
 logger = logging.getLogger("eas.tasks")
 
@@ -75,6 +75,7 @@ def reconcile_on_schedule() -> None:
     with transaction.atomic():
         if take_slot(name="reconcile", every=RECONCILE_EVERY, at=at):
             request_reconciliation(by=None, at=at, repairs=False)
+            record_own_run(name="reconcile", every=RECONCILE_EVERY, at=at)
 
 
 @shared_task
@@ -87,49 +88,43 @@ def run_scan_import(*, message_id: str, import_id: str, **later: Any) -> None:
 @shared_task
 def seal_every_campus() -> None:
     """Send ``seal_events`` to every campus that is served, once a slot whatever the number of beats."""
-    _send_to_campuses(seal_events, name="seal-campuses", every=SEAL_EVERY)
+    send_turn(seal_events, name="seal-campuses", every=SEAL_EVERY, at=now())
 
 
 @shared_task
-def seal_events() -> None:
+def seal_events() -> int:
     """Seal what is committed and in no seal. Sealing twice at once makes one seal."""
     count = seal_campus(at=now())
     logger.info("events_sealed", extra={"count": count})
+    return count
 
 
 @shared_task
 def review_every_campus() -> None:
     """Send ``review_campus`` to every campus that is served, once a slot whatever the number of beats."""
-    _send_to_campuses(review_campus, name="review-campuses", every=REVIEW_EVERY)
+    send_turn(review_campus, name="review-campuses", every=REVIEW_EVERY, at=now())
 
 
 @shared_task
-def review_campus() -> None:
+def review_campus() -> int:
     """Look at what came since the last turn, and raise what is suspicious."""
     count = review_scans(at=now())
     logger.info("scans_reviewed", extra={"count": count})
+    return count
 
 
 @shared_task
 def remind_every_campus() -> None:
     """Send ``remind_campus`` to every campus that is served, once a slot whatever the number of beats."""
-    _send_to_campuses(remind_campus, name="remind-campuses", every=REMIND_EVERY)
+    send_turn(remind_campus, name="remind-campuses", every=REMIND_EVERY, at=now())
 
 
 @shared_task
-def remind_campus() -> None:
+def remind_campus() -> int:
     """Tell those who decide of requests that are overdue."""
     count = remind_of_overdue_requests(at=now())
     logger.info("requests_reminded", extra={"count": count})
-
-
-def _send_to_campuses(task: Task, *, name: str, every: timedelta) -> None:
-    """Send ``task`` to every campus that is served, once a turn. What gets lost is done in the next."""
-    if not take_slot(name=name, every=every, at=now()):
-        return
-    for campus in list_campuses():
-        if campus.state == CampusState.READY:
-            task.apply_async(headers={"campus": campus.code}, expires=every.total_seconds())
+    return count
 
 
 @shared_task
@@ -158,17 +153,13 @@ def close_sessions_everywhere() -> None:
     """Send ``close_sessions`` to every campus that is served, once a slot whatever the number of beats. What gets lost
     is done a minute later.
     """
-    if not take_slot(name="close_sessions", every=CLOSE_EVERY, at=now()):
-        return
-    for campus in list_campuses():
-        if campus.state == CampusState.READY:
-            close_sessions.apply_async(headers={"campus": campus.code}, expires=CLOSE_EVERY.total_seconds())
+    send_turn(close_sessions, name="close_sessions", every=CLOSE_EVERY, at=now())
 
 
 @shared_task
-def close_sessions() -> None:
+def close_sessions() -> int:
     """Close the sessions of this campus that are due. The lock on each decides who does it, so any number may run."""
-    closing.close_due_sessions(at=now())
+    return closing.close_due_sessions(at=now())
 
 
 @shared_task

@@ -7,10 +7,8 @@ from typing import Final
 from celery import shared_task
 
 from shared_apps.common.clock import now
-from shared_apps.outbox.services import take_slot
+from shared_apps.periodic.services import send_turn
 from tenant_apps.events.services.registrations import tidy_places
-from tenants.models import CampusState
-from tenants.registry import list_campuses
 
 logger = logging.getLogger("eas.tasks")
 
@@ -23,15 +21,12 @@ def tidy_places_everywhere() -> None:
 
     What gets lost is done the next time.
     """
-    if not take_slot(name="tidy-places", every=TIDY_PLACES_EVERY, at=now()):
-        return
-    for campus in list_campuses():
-        if campus.state == CampusState.READY:
-            tidy_places_here.apply_async(headers={"campus": campus.code}, expires=60)
+    send_turn(tidy_places_here, name="tidy-places", every=TIDY_PLACES_EVERY, at=now())
 
 
 @shared_task
-def tidy_places_here() -> None:
+def tidy_places_here() -> int:
     """Release the seats of those who have not come by the set time, and of closed accounts."""
     if count := tidy_places(at=now()):
         logger.info("places_released", extra={"count": count})
+    return count

@@ -27,11 +27,15 @@ class Route:
 
 
 def all_routes() -> list[Route]:
-    """Return the routes of the public site and of a campus; the API's description is open by design."""
+    """Return the API's routes of the public site and of a campus; its description is open by design.
+
+    The pages of the admin have a matrix of their own: tests/shared_apps/administration.
+    """
     found = []
     for site in ("campus", "public"):
-        for path, view in _walk(get_resolver(f"config.urls_{site}").url_patterns, ""):
-            if not path.endswith(("schema/", "docs/")):
+        for full, view in _walk(get_resolver(f"config.urls_{site}").url_patterns, ""):
+            path = full.removeprefix("api/v1/")
+            if full.startswith("api/v1/") and not path.endswith(("schema/", "docs/")):
                 found += [Route(site, method, path, needs) for method, needs in _methods(view)]
     return sorted(found, key=lambda route: (route.site, route.path, route.method))
 
@@ -42,7 +46,7 @@ def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, Any]]:
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, route)
         elif isinstance(pattern, URLPattern):
-            yield route.replace("<uuid:", "{").replace(">", "}").removeprefix("api/v1/"), pattern.callback
+            yield route.replace("<uuid:", "{").replace(">", "}"), pattern.callback
 
 
 def _methods(view: Any) -> Iterator[tuple[str, Can | None]]:

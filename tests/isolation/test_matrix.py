@@ -353,6 +353,7 @@ PUBLIC_CASES: dict[str, Case] = {
     "POST federation/events/{pk}/cancel/": Case(
         "super_admin", 409, ids={"pk": "shared"}, body=lambda _: {"reason": "test"}
     ),
+    "GET periodic/runs/": Case("super_admin", 200),
     "GET federation/visits/": Case("super_admin", 200),
     "GET federation/totals/": Case("super_admin", 200),
     "GET reports/overview/": Case("super_admin", 200),

@@ -24,6 +24,7 @@ from shared_apps.federation.models import (
     Visit,
     VisitChange,
 )
+from shared_apps.periodic.models import Run
 from tenant_apps.attendance.models import (
     Attendance,
     AttendanceRequest,
@@ -356,6 +357,13 @@ def _registry(things: Things, cast: Cast, numbers: range, at: datetime) -> None:
     campuses = _add(
         Campus(code=f"M{number}", name=f"Campus {number}", schema_name=f"c_m{number}", state="ready",
                schema_version=ready.schema_version)
+        for number in numbers
+    )  # fmt: skip
+    _add(
+        Run(
+            name="work", site=f"M{number}", begins_at=at, sent_at=at, expires_at=at + _HOUR,
+            state="done", started_at=at, finished_at=at, count=1,
+        )
         for number in numbers
     )  # fmt: skip
     common = FederatedEvent.objects.filter(pk=things.ids["university"])

@@ -13,7 +13,7 @@ from django.db import transaction
 from shared_apps.accounts.errors import TooManySignIns, WrongCredentials
 from shared_apps.accounts.models import AccessToken, ActingToken, SignInName, SignInTry, User
 from shared_apps.accounts.roles import Role
-from shared_apps.accounts.rules import ACTING_TIME, FORGET_FAILURES_AFTER, fold_name
+from shared_apps.accounts.rules import ACTING_TIME, FORGET_FAILURES_AFTER, PAGES_TIME, fold_name
 from shared_apps.accounts.services.devices import issue_device, read_device
 from shared_apps.accounts.services.tries import count_try, forget_tries, try_key
 from shared_apps.audit.services import record_action
@@ -36,8 +36,13 @@ class SignIn:
     device: str = ""
 
 
-def sign_in(*, name: str, password: str, address: str, label: str, at: datetime, device: str = "") -> SignIn:
+def sign_in(
+    *, name: str, password: str, address: str, label: str, at: datetime, device: str = "", to_pages: bool = False
+) -> SignIn:
     """Check name and password and issue a token. ``name`` is a username, e-mail or student id in any case.
+
+    ``to_pages``: the token is for the admin's pages, which super admins alone may enter. It opens no API, and one of
+    the API opens no page.
 
     A try is counted before the password is looked at, so that a thousand tries at once are a thousand tries. With a
     ``device`` of this person it is counted for that device, else for the name and address and for the name.
@@ -60,15 +65,21 @@ def sign_in(*, name: str, password: str, address: str, label: str, at: datetime,
     user = found.user
     if not user.check_password(password) or not user.is_active:
         raise WrongCredentials
+    if to_pages and user.role != Role.SUPER_ADMIN:
+        raise WrongCredentials
     with transaction.atomic():
         forget_tries(*keys)
-        issued = issue_token(user=user, label=label, at=at)
-        record_action(at=at, by=user, action="user.signed_in", target_type="user", target_id=user.pk)
+        expires_at = at + PAGES_TIME if to_pages else None
+        issued = issue_token(user=user, label=label, at=at, expires_at=expires_at, to_pages=to_pages)
+        changes = {"to": "pages"} if to_pages else None
+        record_action(at=at, by=user, action="user.signed_in", target_type="user", target_id=user.pk, changes=changes)
     return issued
 
 
 @transaction.atomic
-def issue_token(*, user: User, label: str, at: datetime, expires_at: datetime | None = None) -> SignIn:
+def issue_token(
+    *, user: User, label: str, at: datetime, expires_at: datetime | None = None, to_pages: bool = False
+) -> SignIn:
     """Issue a token of this site for ``user``. At most ten live at once; the oldest gives way.
 
     Without ``expires_at`` it lasts as long as the settings say for the role.
@@ -78,7 +89,7 @@ def issue_token(*, user: User, label: str, at: datetime, expires_at: datetime | 
     """
     hours = settings.TOKEN_HOURS_STUDENT if user.role == Role.STUDENT else settings.TOKEN_HOURS_STAFF
     expires_at = expires_at or at + timedelta(hours=hours)
-    text = f"eas_{site_code()}_{secrets.token_urlsafe(32)}"
+    text = f"eas_{site_code()}{'.pages' if to_pages else ''}_{secrets.token_urlsafe(32)}"
     AccessToken.objects.create(digest=digest(text), user=user, label=label[:100], created_at=at, expires_at=expires_at)
     AccessToken.objects.filter(user=user, expires_at__lte=at).delete()
     surplus = AccessToken.objects.filter(user=user).order_by("-created_at", "-id").values_list("pk", flat=True)

@@ -7,12 +7,11 @@ from rest_framework import serializers
 
 from shared_apps.accounts.models import User
 from shared_apps.campuses.models import ActingGrant
+from shared_apps.campuses.rules import PROVISIONING_STEPS
 from shared_apps.campuses.selectors import primary_host
 from shared_apps.common.api.serializers import InstantField, ReasonSerializer, StrictModelSerializer, StrictSerializer
 from shared_apps.common.text import PRINTABLE
 from tenants.models import ORIGIN, Campus, check_zone
-
-STEPS = ("login", "schema", "grants", "keys", "first_admin", "ready")
 
 
 class ProgressSerializer(serializers.Serializer):
@@ -48,11 +47,16 @@ class CampusSerializer(StrictModelSerializer):
     @extend_schema_field(ProgressSerializer)
     def get_progress(self, campus: Campus) -> dict[str, Any]:
         if campus.state != "provisioning":
-            done = len(STEPS)
+            done = len(PROVISIONING_STEPS)
         else:
-            done = STEPS.index(campus.provisioning_step) if campus.provisioning_step in STEPS else 0
+            done = (
+                PROVISIONING_STEPS.index(campus.provisioning_step)
+                if campus.provisioning_step in PROVISIONING_STEPS
+                else 0
+            )
         return {
-            "step": campus.provisioning_step, "done": done, "of": len(STEPS), "error": campus.provisioning_error,
+            "step": campus.provisioning_step, "done": done, "of": len(PROVISIONING_STEPS),
+            "error": campus.provisioning_error,
         }  # fmt: skip
 
 

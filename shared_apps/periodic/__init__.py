@@ -1,0 +1,1 @@
+"""Periodic work: which turn ran where, and what came of it. Public."""
