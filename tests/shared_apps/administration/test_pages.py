@@ -208,7 +208,7 @@ def test_lists_are_narrowed_and_leafed_through(cast: Cast) -> None:
     last = text(browser.get("/admin/ledger/?page=3"))
     assert ("After" in last, "Before" in last) == (False, True)
     home = text(browser.get("/admin/ledger/?home=snsu"))
-    assert ("Games 1 " in f"{home} ", "Games 2 " in f"{home} ") == (True, False)
+    assert {int(number) % 2 for number in re.findall(r"Games (\d+)", home)} == {1}
     failed = browser.get("/admin/runs/?state=failed&campus=malimono&name=close_sessions")
     assert text(failed).count("OperationalError") == 40
     assert "<deadlock>" not in failed.content.decode()
