@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.db import transaction
 
 from shared_apps.common.clock import now
@@ -16,6 +17,7 @@ from shared_apps.federation.services.reconciliations import finish_reconciliatio
 from shared_apps.outbox.services import CAMPUS_RESTS, claim_message, finish_message, postpone_message, take_slot
 from tenant_apps.attendance.selectors.attendance import list_presences
 from tenant_apps.attendance.services import closing
+from tenant_apps.attendance.services.digests import DIGEST_EVERY, send_digests
 from tenant_apps.attendance.services.imports import run_import
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.attendance.services.requests import REMIND_EVERY, remind_of_overdue_requests
@@ -130,6 +132,19 @@ def _send_to_campuses(task: Task, *, name: str, every: timedelta) -> None:
     for campus in list_campuses():
         if campus.state == CampusState.READY:
             task.apply_async(headers={"campus": campus.code}, expires=every.total_seconds())
+
+
+@shared_task
+def digest_everywhere() -> None:
+    """Send ``digest_here`` to every campus that is served, once a slot whatever the number of beats."""
+    _send_to_campuses(digest_here, name="digests", every=DIGEST_EVERY)
+
+
+@shared_task
+def digest_here() -> None:
+    """Tell organizers what their day brings, from the set hour of the campus's day on."""
+    if count := send_digests(at=now(), hour=settings.DIGEST_HOUR):
+        logger.info("digests_sent", extra={"count": count})
 
 
 @shared_task
