@@ -286,7 +286,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         name="EAS_MAIL_URLS",
         kind="mails",
-        default={},
+        default="",
         unit="CODE=url, comma-separated",
         reason="Campuses that have a mail server of their own",
     ),

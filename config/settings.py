@@ -275,7 +275,7 @@ FEDERATION_NAMER = "tenant_apps.attendance.selectors.attendance.name_visits"
 
 # --- Telling people -------------------------------------------------------------------------------
 MAIL_URL: str = ENV["EAS_MAIL_URL"]
-MAIL_URLS: dict[str, str] = ENV["EAS_MAIL_URLS"]
+MAIL_URLS: dict[str, str] = ENV["EAS_MAIL_URLS"] or {}
 MAIL_FROM: str = ENV["EAS_MAIL_FROM"]
 MAIL_TIMEOUT: int = ENV["EAS_MAIL_TIMEOUT"]
 REMIND_MINUTES: int = ENV["EAS_REMIND_MINUTES"]
