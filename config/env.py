@@ -7,12 +7,14 @@ are printed from this table by ``manage.py print_settings``, and a test compares
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-Kind = Literal["str", "int", "bool", "list", "choice"]
+Kind = Literal["str", "int", "bool", "list", "choice", "mail", "mails"]
 
+MAIL_SCHEMES = frozenset({"smtp", "smtp+tls", "smtp+ssl", "file", "console"})
 DEVELOPMENT, TEST, PRODUCTION = "development", "test", "production"
 
 
@@ -275,6 +277,54 @@ VARIABLES: tuple[Variable, ...] = (
         reason="Belongs to the key id",
     ),
     Variable(
+        name="EAS_MAIL_URL",
+        kind="mail",
+        default="",
+        unit="smtp://, smtp+tls://, smtp+ssl:// with user:password@host:port; file:folder; console:",
+        reason="Where e-mail goes. Empty: none is written, people are told in the app only",
+    ),
+    Variable(
+        name="EAS_MAIL_URLS",
+        kind="mails",
+        default="",
+        unit="CODE=url, comma-separated",
+        reason="Campuses that have a mail server of their own",
+    ),
+    Variable(
+        name="EAS_MAIL_FROM",
+        kind="str",
+        default="no-reply@localhost",
+        unit="e-mail address",
+        reason="Address that e-mail comes from; the name beside it is the campus's",
+    ),
+    Variable(
+        name="EAS_MAIL_TIMEOUT",
+        kind="int",
+        default=10,
+        unit="seconds",
+        minimum=1,
+        maximum=60,
+        reason="How long a mail server may keep a worker waiting for one answer",
+    ),
+    Variable(
+        name="EAS_REMIND_MINUTES",
+        kind="int",
+        default=60,
+        unit="minutes",
+        minimum=0,
+        maximum=10080,
+        reason="How long before its start people are reminded of a session; 0 reminds nobody",
+    ),
+    Variable(
+        name="EAS_DIGEST_HOUR",
+        kind="int",
+        default=6,
+        unit="hour of the campus's day",
+        minimum=0,
+        maximum=23,
+        reason="From when on organizers get the digest of their day",
+    ),
+    Variable(
         name="EAS_DEMO_LOGINS",
         kind="str",
         default="var/demo-logins.json",
@@ -334,6 +384,22 @@ def _read(env: environ.Env, variable: Variable) -> Any:
     if variable.kind == "list":
         return [part.strip() for part in env.str(variable.name).split(",") if part.strip()]
     text = env.str(variable.name)
+    if variable.kind == "mail":
+        return _mail_url(text)
+    if variable.kind == "mails":
+        pairs = (part.strip().partition("=") for part in text.split(",") if part.strip())
+        return {code.strip().upper(): _mail_url(url.strip()) for code, _, url in pairs}
     if variable.kind == "choice" and text not in variable.choices:
         raise ValueError(f"must be one of {', '.join(variable.choices)}")
+    return text
+
+
+def _mail_url(text: str) -> str:
+    """Return ``text`` if it says where e-mail goes. What is wrong with it is not repeated: it may hold a password."""
+    url = urlsplit(text)
+    if url.scheme not in MAIL_SCHEMES or (url.scheme.startswith("smtp") and not url.hostname):
+        raise ValueError(f"must begin with one of {', '.join(sorted(MAIL_SCHEMES))}, and name a host for SMTP")
+    if url.scheme == "file" and not url.path.strip("/"):
+        raise ValueError("file: needs a folder")
+    url.port  # noqa: B018 -- raises for what is no port
     return text

@@ -171,7 +171,12 @@ CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
 CELERY_TASK_DEFAULT_QUEUE = "default"
 # Only the provisioning worker holds the owner's credentials.
-CELERY_TASK_ROUTES = {"shared_apps.campuses.tasks.provision_pending_campuses": {"queue": "provisioning"}}
+# A mail server that answers slowly holds up nothing but mail.
+CELERY_TASK_ROUTES = {
+    "shared_apps.campuses.tasks.provision_pending_campuses": {"queue": "provisioning"},
+    "tenant_apps.notifications.tasks.send_mails": {"queue": "mail"},
+    "tenant_apps.notifications.tasks.send_due_mails": {"queue": "mail"},
+}
 CELERY_BEAT_SCHEDULE = {
     "provision-pending-campuses": {
         "task": "shared_apps.campuses.tasks.provision_pending_campuses",
@@ -218,6 +223,21 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tenant_apps.reports.tasks.roll_up_every_campus",
         "schedule": 300.0,  # looks often whether the slot is taken: a beat that was away misses none
         "options": {"headers": {"campus": "public"}, "expires": 300.0},
+    },
+    "send-mails": {
+        "task": "tenant_apps.notifications.tasks.send_mails_everywhere",
+        "schedule": 60.0,
+        "options": {"headers": {"campus": "public"}, "expires": 60.0},
+    },
+    "remind-of-sessions": {
+        "task": "tenant_apps.events.tasks.remind_everywhere",
+        "schedule": 60.0,
+        "options": {"headers": {"campus": "public"}, "expires": 60.0},
+    },
+    "digest-organizers": {
+        "task": "tenant_apps.attendance.tasks.digest_everywhere",
+        "schedule": 600.0,
+        "options": {"headers": {"campus": "public"}, "expires": 600.0},
     },
     "look-for-stuck-messages": {
         "task": "shared_apps.campuses.tasks.look_for_stuck_messages_everywhere",
@@ -269,8 +289,18 @@ PASS_DAYS: int = ENV["EAS_PASS_DAYS"]
 FEDERATION_FOLLOWER = "tenant_apps.events.services.following.follow_common_event"
 # Who knows the figures of each campus that the admin shows.
 ADMIN_FIGURES = "shared_apps.federation.selectors.compute_totals"
+# What apps of campuses give up after a restore, beside messages: what it was about may have happened since the backup.
+AFTER_RESTORING = ["tenant_apps.notifications.services.mailing.abandon_mails"]
 # Who knows the names of the people in visits.
 FEDERATION_NAMER = "tenant_apps.attendance.selectors.attendance.name_visits"
+
+# --- Telling people -------------------------------------------------------------------------------
+MAIL_URL: str = ENV["EAS_MAIL_URL"]
+MAIL_URLS: dict[str, str] = ENV["EAS_MAIL_URLS"] or {}
+MAIL_FROM: str = ENV["EAS_MAIL_FROM"]
+MAIL_TIMEOUT: int = ENV["EAS_MAIL_TIMEOUT"]
+REMIND_MINUTES: int = ENV["EAS_REMIND_MINUTES"]
+DIGEST_HOUR: int = ENV["EAS_DIGEST_HOUR"]
 
 DEMO_LOGINS: str = ENV["EAS_DEMO_LOGINS"]
 
@@ -370,6 +400,7 @@ SPECTACULAR_SETTINGS = {
         "WantedStatus": "tenant_apps.attendance.rules.requests.WantedStatus",
         "FlagKind": "tenant_apps.attendance.rules.reviews.FlagKind",
         "FlagState": "tenant_apps.attendance.rules.reviews.FlagState",
+        "NoticeKind": "tenant_apps.notifications.rules.kinds.NoticeKind",
         "Outcome": "tenant_apps.attendance.rules.scans.Outcome",
         "RowOutcome": "tenant_apps.attendance.rules.imports.RowOutcome",
         "ScanCode": "tenant_apps.attendance.rules.scans.Code",

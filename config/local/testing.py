@@ -43,6 +43,7 @@ def _run(root: Path, folder: Path, arguments: list[str], supervisor: Supervisor)
         "EAS_TLS": "false",
         "CAMPUS_LOGIN_PREFIX": "eas_test_",
         "DJANGO_SETTINGS_MODULE": "config.settings",
+        "EAS_MAIL_URL": f"file:{folder / 'mail'}",
         **servers,
     }
     if postgres is not None:

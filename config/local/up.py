@@ -87,6 +87,7 @@ def _run(root: Path, folder: Path, options: argparse.Namespace, supervisor: Supe
         **servers,
         "EAS_WEB_PORT": str(port),
         "EAS_DEMO_LOGINS": str(logins),
+        "EAS_MAIL_URL": f"file:{folder / 'mail'}",
     }
     write_private(folder / "local.env", "".join(f"{name}={value}\n" for name, value in settings.items()))
     environment = child_environment({**settings, "DJANGO_SETTINGS_MODULE": "config.settings"})
@@ -121,6 +122,7 @@ def _processes(root: Path, folder: Path, environment: dict[str, str], port: int)
             limited,
         ),
         ("worker", [*celery, "worker", "-Q", "default", "-c", "1", "-n", "worker@eas"], limited),
+        ("mailer", [*celery, "worker", "-Q", "mail", "-c", "1", "-n", "mailer@eas"], limited),
         ("provisioner", [*celery, "worker", "-Q", "provisioning", "-c", "1", "-n", "provisioner@eas"], environment),
         ("beat", [*celery, "beat", "--schedule", str(folder / "beat-schedule")], limited),
         ("relay", [python, str(root / "manage.py"), "relay_outbox"], limited),
@@ -138,7 +140,7 @@ def _processes(root: Path, folder: Path, environment: dict[str, str], port: int)
 
 def _wait_until_healthy(supervisor: Supervisor, environment: dict[str, str], port: int) -> None:
     until = time.monotonic() + _PATIENCE
-    waiting = {"web": lambda: _is_ready(port), "workers": lambda: _workers(environment) >= 2}
+    waiting = {"web": lambda: _is_ready(port), "workers": lambda: _workers(environment) >= 3}
     while waiting:
         if supervisor.stopping.is_set():
             raise KeyboardInterrupt

@@ -53,7 +53,7 @@ class Can(models.TextChoices):
     ASK_FOR_CORRECTION = "ask_for_correction", "Ask for a correction or an excuse; read one's own requests"
     DECIDE_REQUESTS = "decide_requests", "Decide on corrections and excuses of others"
     REVIEW_FLAGS = "review_flags", "Read and close what looks suspicious"
-    READ_NOTICES = "read_notices", "Read one's own notices"
+    READ_NOTICES = "read_notices", "Read one's own notices, and choose how they come"
     SET_LOGO = "set_logo", "Give the campus a logo, and remove it"
     HAVE_PHOTO = "have_photo", "Have a photo of oneself, and remove it"
     SEE_PHOTOS = "see_photos", "See the photos of others"

@@ -1,5 +1,6 @@
 """Questions about people."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -104,6 +105,12 @@ def get_person(user_id: UUID) -> User:
     if user is None:
         raise UserNotFound
     return user
+
+
+def list_ids_of_persons(person_ids: Iterable[UUID]) -> list[UUID]:
+    """Return the user ids of those of these persons who have an active account here."""
+    people = User.objects.filter(person_id__in=list(person_ids), is_active=True)
+    return list(people.order_by("pk").values_list("pk", flat=True))
 
 
 def list_tokens(*, user: User, at: datetime) -> QuerySet[AccessToken]:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils.module_loading import import_string
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
@@ -215,9 +217,9 @@ def restore_campus(
 ) -> tuple[Label, Outcome | None]:
     """Put one campus back as ``file`` has it; see ``tenants.backups.restore_backup`` for states, locks and kills.
 
-    In the same transaction every sign-in of the campus ends, passes that were revoked since stay revoked, messages that
-    were still to be sent at the time of the backup are given up (their effects may have happened since), and the public
-    site's audit gets its entry.
+    In the same transaction every sign-in of the campus ends, passes that were revoked since stay revoked, messages and
+    e-mails that were still to be sent at the time of the backup are given up (their effects may have happened since),
+    and the public site's audit gets its entry.
 
     Returns the backup's label, and what became of its migrations where it was made by an older release.
     Raises: BackupError, WrongCampusState, OwnerCredentialsMissing.
@@ -228,6 +230,8 @@ def restore_campus(
             ended = revoke_all_tokens()
             remember_revocations(home=campus.code)
             given_up = abandon_messages(at=at, error="given up: the campus was restored from a backup")
+            for abandon in settings.AFTER_RESTORING:
+                given_up += import_string(abandon)(at=at)
         changes = {"made_at": label.made_at, "tokens": ended, "messages": given_up}
         _record_file(campus, file, by=by, at=at, action="campus.restored", changes=changes)
 

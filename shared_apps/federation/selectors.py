@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -292,3 +293,15 @@ def find_arrival(user: User) -> Transfer | None:
     Only one that this campus has accepted: rows that another campus may write prove nothing.
     """
     return Transfer.objects.filter(pk=user.came_with).first() if user.came_with else None
+
+
+def list_homes_of_places(*, event_id: UUID, states: Iterable[str]) -> list[str]:
+    """Return the campuses of whom somebody has a place in one of these states at an event."""
+    places = FederatedRegistration.objects.filter(event_id=event_id, state__in=list(states))
+    return sorted(set(places.values_list("home", flat=True)))
+
+
+def list_placed_persons(*, event_id: UUID, home: str, states: Iterable[str]) -> list[UUID]:
+    """Return the persons of that home who have a place in one of these states at an event."""
+    places = FederatedRegistration.objects.filter(event_id=event_id, home=home, state__in=list(states))
+    return list(places.order_by("person_id").values_list("person_id", flat=True))

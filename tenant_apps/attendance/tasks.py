@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.db import transaction
 
 from shared_apps.common.clock import now
@@ -17,6 +18,7 @@ from shared_apps.outbox.services import CAMPUS_RESTS, claim_message, finish_mess
 from shared_apps.periodic.services import record_own_run, send_turn
 from tenant_apps.attendance.selectors.attendance import list_presences
 from tenant_apps.attendance.services import closing
+from tenant_apps.attendance.services.digests import DIGEST_EVERY, send_digests
 from tenant_apps.attendance.services.imports import run_import
 from tenant_apps.attendance.services.reconciling import reconcile_hosts
 from tenant_apps.attendance.services.requests import REMIND_EVERY, remind_of_overdue_requests
@@ -124,6 +126,20 @@ def remind_campus() -> int:
     """Tell those who decide of requests that are overdue."""
     count = remind_of_overdue_requests(at=now())
     logger.info("requests_reminded", extra={"count": count})
+    return count
+
+
+@shared_task
+def digest_everywhere() -> None:
+    """Send ``digest_here`` to every campus that is served, once a slot whatever the number of beats."""
+    send_turn(digest_here, name="digest-organizers", every=DIGEST_EVERY, at=now())
+
+
+@shared_task
+def digest_here() -> int:
+    """Tell organizers what their day brings, from the set hour of the campus's day on."""
+    if count := send_digests(at=now(), hour=settings.DIGEST_HOUR):
+        logger.info("digests_sent", extra={"count": count})
     return count
 
 

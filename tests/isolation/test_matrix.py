@@ -170,6 +170,10 @@ CAMPUS_CASES: dict[str, Case] = {
     ),
     "GET notifications/": Case("student", 200),
     "GET notifications/unread/": Case("student", 200),
+    "GET notifications/preferences/": Case("student", 200),
+    "PATCH notifications/preferences/": Case(
+        "student", 200, body=lambda _: {"preferences": [{"kind": "event.changed", "email": False}]}
+    ),
     "POST notifications/read-all/": Case("student", 200),
     "POST notifications/{notice_id}/read/": Case("student", 200, ids={"notice_id": "notice"}),
     "GET events/attendance/": Case("admin", 200),

@@ -55,6 +55,10 @@ RELEASED = "tests/tenant_apps/events/test_released_seats.py"
 EVENT_PLACES = "tests/tenant_apps/events/test_event_places.py"
 GUESTS = "tests/tenant_apps/events/test_guests.py"
 WALK_INS = "tests/tenant_apps/attendance/test_walk_ins.py"
+MAILS = "tests/tenant_apps/notifications/test_mails.py"
+PREFERENCES = "tests/tenant_apps/notifications/test_preferences.py"
+TELLING = "tests/tenant_apps/events/test_telling.py"
+DIGESTS = "tests/tenant_apps/attendance/test_digests.py"
 CERTIFICATES = "tests/tenant_apps/certificates/test_certificates.py"
 UPLOADS = "tests/tenant_apps/uploads/test_uploads.py"
 FIGURES = "tests/tenant_apps/reports/test_figures.py"
@@ -928,6 +932,62 @@ BREAKS = (
         "pk=notice_id, user_id=by.pk, read_at__isnull=True",
         "pk=notice_id, read_at__isnull=True",
         (NOTICES,),
+    ),
+    Break(
+        "an e-mail is in the hands of two workers",
+        "tenant_apps/notifications/services/mailing.py",
+        "SET due_at = %s, attempts",
+        "SET due_at = least(due_at, %s), attempts",
+        (f"{MAILS}::test_many_workers_send_each_once",),
+    ),
+    Break(
+        "a name begins a header of its own",
+        "tenant_apps/notifications/rules/mails.py",
+        'return " ".join(plain.replace("=?", "= ?").split())[:_LONGEST_HEADER].strip()',
+        "return text",
+        (MAILS,),
+    ),
+    Break(
+        "a mail server that is away is tried all the time",
+        "tenant_apps/notifications/services/mailing.py",
+        "if MailRoute.objects.filter(rests_until__gt=at).exists():",
+        "if False:",
+        (f"{MAILS}::test_a_server_that_is_away_is_tried_later_and_holds_up_no_other_campus",),
+    ),
+    Break(
+        "a restore sends again what was sent since",
+        "tenant_apps/notifications/services/mailing.py",
+        "return queued.update(state=MailState.DROPPED",
+        "return queued.none().update(state=MailState.DROPPED",
+        (f"{MAILS}::test_old_mails_are_forgotten_and_a_restore_sends_none_again",),
+    ),
+    Break(
+        "one person's choices hold for all",
+        "tenant_apps/notifications/selectors/preferences.py",
+        "Preference.objects.filter(user_id=user.pk)",
+        "Preference.objects.all()",
+        (PREFERENCES,),
+    ),
+    Break(
+        "visitors are told as often as the message is carried",
+        "tenant_apps/events/services/telling.py",
+        "event_id=event_id, once=once, at=at",
+        'event_id=event_id, once="", at=at',
+        (TELLING,),
+    ),
+    Break(
+        "a reminder that was killed is not made up for",
+        "tenant_apps/events/services/telling.py",
+        "@transaction.atomic\ndef remind_of_sessions",
+        "def remind_of_sessions",
+        (f"{TELLING}::test_a_run_that_is_killed_is_followed_by_one_that_reminds",),
+    ),
+    Break(
+        "a digest goes out with every beat",
+        "tenant_apps/attendance/services/digests.py",
+        "    if not take_slot(",
+        "    if False and not take_slot(",
+        (f"{DIGESTS}::test_once_a_day_whoever_tries",),
     ),
     Break(
         "an enrolment code works twice",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -13,7 +13,11 @@ from shared_apps.federation.errors import OwnCampus, SeatsTaken
 from shared_apps.federation.models import FederatedEvent, FederatedRegistration, Invitation
 from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState
 from shared_apps.federation.selectors import get_open_campus
+from shared_apps.outbox.services import add_message
 from tenants.context import current_campus
+
+# Of an app above, that knows the campus's people; by its name.
+_TELL_VISITORS: Final = "tenant_apps.events.tasks.tell_visitors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,8 @@ def offer_event(*, offer: Offer, at: datetime) -> None:
 
 
 def promote_waiting(*, event_id: UUID, campus: str, at: datetime) -> int:
-    """Give free seats of that campus to those who have waited longest; return how many. Needs a transaction.
+    """Give free seats of that campus to those who have waited longest, and have them told; return how many. Needs a
+    transaction.
 
     Locks: the invitation.
     """
@@ -123,6 +128,18 @@ def promote_waiting(*, event_id: UUID, campus: str, at: datetime) -> int:
             state=RegistrationState.REGISTERED, updated_at=at
         )
         Invitation.objects.filter(event_id=event_id, campus=campus).update(taken=F("taken") + len(people))
+        title = FederatedEvent.objects.values_list("title", flat=True).get(pk=event_id)
+        add_message(
+            kind=_TELL_VISITORS,
+            payload={
+                "home": campus, "event_id": str(event_id), "kind": "registration.promoted",
+                "text": f"You have a place at “{title}” now: you were next on the waiting list.",
+                # Somebody who gives it back and gets it again is told again.
+                "once": f"promoted:{event_id}:{int(at.timestamp() * 1000)}", "states": [RegistrationState.REGISTERED],
+                "persons": [str(person) for person in people], "expires_at": None,
+            },
+            at=at,
+        )  # fmt: skip
     return len(people)
 
 

@@ -13,8 +13,8 @@ from shared_apps.accounts.rules import display_name
 from tenant_apps.attendance.errors import SessionNotFound, TooManyPeople
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules.scans import AttendanceStatus
-from tenant_apps.attendance.selectors.audiences import IN_AUDIENCE
 from tenant_apps.events.models import Event
+from tenant_apps.events.selectors.audiences import IN_AUDIENCE
 from tenant_apps.events.selectors.registrations import get_run_event
 
 MOST_PEOPLE: Final = 500

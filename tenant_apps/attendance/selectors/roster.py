@@ -16,9 +16,9 @@ from shared_apps.federation.rules import VisitStatus
 from tenant_apps.attendance.errors import EventNotFound, NotYourEvent, SessionNotClosed, SessionNotFound
 from tenant_apps.attendance.models import Attendance, Expected, Scanner
 from tenant_apps.attendance.rules.rosters import Walk
-from tenant_apps.attendance.selectors.audiences import IN_AUDIENCE
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.rules.events import EventStatus
+from tenant_apps.events.selectors.audiences import IN_AUDIENCE
 from tenants.context import current_campus
 
 # On the roster are the audience of a required event, and whoever has, waits for, or asks for a place. At an event that

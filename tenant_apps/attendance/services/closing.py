@@ -19,10 +19,10 @@ from tenant_apps.attendance.errors import EventNotFound
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules.closing import Difference, counts, may_close
 from tenant_apps.attendance.rules.scans import AttendanceStatus
-from tenant_apps.attendance.selectors.audiences import IN_AUDIENCE
 from tenant_apps.attendance.selectors.presence import find_differences
 from tenant_apps.attendance.selectors.sessions import list_sessions_to_close
 from tenant_apps.events.models import Event, Session
+from tenant_apps.events.selectors.audiences import IN_AUDIENCE
 from tenant_apps.notifications.services.notices import send_notices
 from tenants.context import current_campus
 

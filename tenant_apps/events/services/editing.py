@@ -46,6 +46,7 @@ from tenant_apps.events.rules.repetition import Overlap, Pattern, find_overlaps,
 from tenant_apps.events.selectors.registrations import count_taken
 from tenant_apps.events.services.locking import lock_event
 from tenant_apps.events.services.registrations import promote_waiting
+from tenant_apps.events.services.telling import announce_cancelled, announce_dropped, announce_moved, announce_venue
 from tenant_apps.uploads.rules import UploadKind
 from tenant_apps.uploads.services import forget_files
 from tenants.context import current_campus
@@ -142,6 +143,7 @@ def update_event(*, by: User, at: datetime, event_id: UUID, changes: dict[str, A
     allowed, seats = changes.pop("allowed_campuses", None), changes.pop("campus_seats", None)
     if allowed is not None or seats is not None:
         event.invitations = _invitations(event.invitations, allowed_campuses=allowed, campus_seats=seats)
+    venue = event.venue
     for field, value in changes.items():
         setattr(event, field, value)
     _check_own(event, changes)
@@ -149,6 +151,8 @@ def update_event(*, by: User, at: datetime, event_id: UUID, changes: dict[str, A
     if "capacity" in changes:
         promote_waiting(event, at=at)
     _share(event, at=at)
+    if event.status == EventStatus.PUBLISHED and event.venue != venue:
+        announce_venue(event, at=at)
     _record(event, by=by, at=at, action="event.changed", changes={"fields": fields})
     return event
 
@@ -292,11 +296,14 @@ def update_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID, 
     if changes.keys() - {"name"}:
         _refuse_settled(session)
     known = {name: getattr(session, name) for name in ("name", *Instants.__slots__, *POLICY_FIELDS)}
+    times = session.starts_at, session.ends_at
     for name, value in _session_values({**known, **changes}).items():
         setattr(session, name, value)
     session.save()
     _follow_sessions(event)
     _share(event, at=at)
+    if event.status == EventStatus.PUBLISHED and (session.starts_at, session.ends_at) != times:
+        announce_moved(event, session, at=at)
     _record(
         event, by=by, at=at, action="event.session_changed",
         changes={"session": str(session_id), "fields": sorted(changes)},
@@ -319,6 +326,8 @@ def remove_session(*, by: User, at: datetime, event_id: UUID, session_id: UUID) 
     session.delete()
     _follow_sessions(event)
     _share(event, at=at)
+    if event.status == EventStatus.PUBLISHED:
+        announce_dropped(event, session, at=at)
     _record(event, by=by, at=at, action="event.session_removed", changes={"session": str(session_id)})
 
 
@@ -336,6 +345,8 @@ def _change_status(
         setattr(event, field, value)
     event.save()
     _share(event, at=at)
+    if to == EventStatus.CANCELLED:
+        announce_cancelled(event, at=at)
     _record(event, by=by, at=at, action=f"event.{to}", reason=reason)
     return event
 

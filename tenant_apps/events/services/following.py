@@ -15,6 +15,7 @@ from shared_apps.federation.selectors import list_invitations
 from shared_apps.federation.services.university import common_event
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.rules.events import EventStatus, Instants, fill_instants
+from tenant_apps.events.services.telling import announce_cancelled
 
 _FIRST_SESSION: Final = timedelta(hours=12)
 _COLUMNS: Final = ("id", "name", *Instants.__slots__)
@@ -37,7 +38,10 @@ def follow_common_event(*, common: CommonEvent, at: datetime) -> None:
     changed = (event.title, event.description) != (common.title, common.description)
     event.title, event.description = common.title, common.description
     if common.is_cancelled and event.status not in {EventStatus.CANCELLED, EventStatus.COMPLETED}:
+        was_published = event.status == EventStatus.PUBLISHED
         event.status, event.cancelled_at, event.cancel_reason = EventStatus.CANCELLED, at, common.cancel_reason
+        if was_published:
+            announce_cancelled(event, at=at)
         changed = True
     if changed:
         event.save()

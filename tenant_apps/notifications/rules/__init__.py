@@ -1,0 +1,1 @@
+"""Decisions about telling people, from values alone."""
