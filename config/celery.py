@@ -59,7 +59,8 @@ class CampusTask(Task):
             state, error = RunState.REFUSED, "The campus was not ready."
             raise
         except Exception as problem:
-            state, error = RunState.FAILED, f"{type(problem).__name__}: {problem}"
+            # Its kind only: the text may quote a row of the campus, and the public site reads this.
+            state, error = RunState.FAILED, type(problem).__name__
             raise
         finally:
             if turn := self._header("turn"):

@@ -287,8 +287,6 @@ PASS_DAYS: int = ENV["EAS_PASS_DAYS"]
 
 # Who makes a campus's own event of a university-wide one; the federation knows no campus app.
 FEDERATION_FOLLOWER = "tenant_apps.events.services.following.follow_common_event"
-# Who knows the figures of each campus that the admin shows.
-ADMIN_FIGURES = "shared_apps.federation.selectors.compute_totals"
 # What apps of campuses give up after a restore, beside messages: what it was about may have happened since the backup.
 AFTER_RESTORING = ["tenant_apps.notifications.services.mailing.abandon_mails"]
 # Who knows the names of the people in visits.

@@ -1,13 +1,11 @@
 """The university at a glance: from public tables and the registry alone. No campus's schema is opened."""
 
-from collections.abc import Callable
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import connection
-from django.utils.module_loading import import_string
 
 from shared_apps.outbox.selectors import MessageState, count_messages
 from shared_apps.periodic.models import Run
@@ -24,14 +22,18 @@ _CAMPUSES = """
            (SELECT max(h.sealed_at) FROM federation_sealhead h WHERE h.campus = c.code),
            (SELECT r.count FROM periodic_run r
              WHERE r.name = %(stuck)s AND r.site = c.code AND r.state = 'done'
-             ORDER BY r.begins_at DESC LIMIT 1)
+             ORDER BY r.begins_at DESC LIMIT 1),
+           (SELECT jsonb_set(t.figures, '{as_of}', to_jsonb(t.as_of)) FROM federation_rollup t
+             WHERE t.campus = c.code AND t.kind = 'year' AND t.department = '')::text
       FROM tenants_campus c
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CampusView:
-    """One campus as the university sees it. ``figures`` are those of ``settings.ADMIN_FIGURES``."""
+    """One campus as the university sees it. ``figures`` are those of its last twelve months, as it tells them itself
+    (docs/explanation/reports.md), with ``as_of``; empty where it has told none, or too few people came.
+    """
 
     campus: Campus
     last_activity: datetime | None
@@ -75,16 +77,14 @@ class University:
 
 
 def view_campuses() -> list[CampusView]:
-    """Return every campus by code with what public tables know of it. Three statements, however many there are."""
+    """Return every campus by code with what public tables know of it. Two statements, however many there are."""
     with connection.cursor() as cursor:
         cursor.execute(_CAMPUSES, {"stuck": STUCK_MESSAGES})
         facts = {row[0]: row[2:] for row in cursor.fetchall()}
-    compute_figures: Callable[[], list[dict[str, Any]]] = import_string(settings.ADMIN_FIGURES)
-    figures = {row["campus"]: row for row in compute_figures()}
     views = []
     for campus in Campus.objects.order_by("code"):
-        last_activity, stuck = facts.get(campus.pk, (None, None))
-        views.append(CampusView(campus, last_activity, stuck or 0, figures.get(campus.code, {})))
+        last_activity, stuck, figures = facts.get(campus.pk, (None, None, None))
+        views.append(CampusView(campus, last_activity, stuck or 0, json.loads(figures or "{}")))
     return views
 
 

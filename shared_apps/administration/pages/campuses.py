@@ -57,8 +57,8 @@ def campus_cells(view: CampusView) -> list[Any]:
         badge(campus.state),
         two(schema, "behind") if view.is_behind else schema,
         moment(view.last_activity),
-        _figure(view.figures.get("people")),
-        _figure(view.figures.get("visitors")),
+        _figure(view.figures.get("people_own")),
+        _figure(view.figures.get("people_visiting")),
         view.stuck_messages or "–",
     ]
 

@@ -47,8 +47,8 @@ def _cards(university: University) -> list[dict[str, object]]:
     given_up = university.given_up_messages + university.stuck_messages
     return [
         _card("Campuses in service", states["ready"], closed or "all of them", "campuses"),
-        _card("People counted", university.total("people"), "at shared events, each once a campus", "ledger"),
-        _card("Visits away from home", university.total("away"), "in the ledger", "ledger"),
+        _card("People who came", university.total("people_own"), "at their campus, in twelve months", "campuses"),
+        _card("People at other campuses", university.total("people_away"), "in twelve months", "ledger"),
         _card(
             "Failed runs", university.failed_runs, "of periodic work, in 24 hours", "runs",
             query="state=failed", is_bad=university.failed_runs > 0,

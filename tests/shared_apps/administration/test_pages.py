@@ -1,7 +1,7 @@
 """What the admin shows and does: each deed is the API's own service, each page a fixed number of public statements."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from shared_apps.campuses.services import list_pending, provision
 from shared_apps.common.clock import now
 from shared_apps.common.ids import uuid7
 from shared_apps.federation.models import FederatedEvent, SealHead, Visit
+from shared_apps.federation.services.roll_ups import Told, store_roll_ups
 from shared_apps.outbox.models import OutboxMessage
 from shared_apps.outbox.rules import MOST_ATTEMPTS
 from shared_apps.periodic.models import Run
@@ -299,3 +300,26 @@ def test_the_first_page_says_what_somebody_should_look_at(cast: Cast) -> None:
     assert "Failed runs 1" in page
     assert "Messages given up 4 3 of them at campuses" in page
     assert f"{at:%d %b %Y} {at:%H:%M:%S}" in page
+
+
+def test_campuses_are_shown_with_what_they_tell_of_themselves(cast: Cast) -> None:
+    browser, at = signed_in(), now()
+    year = {"people_own": 1234, "people_visiting": 56, "people_away": 7}
+    for site, figures in ((cast.malimono, year), (cast.delcarmen, None)):  # Del Carmen: too few to be told
+        with site.here():
+            store_roll_ups(
+                rows=[
+                    Told("year", date(2026, 1, 1), "", figures),
+                    Told("year", date(2026, 1, 1), "CITE", {"people_own": 45678}),
+                    Told("month", date(2026, 1, 1), "", {"people_own": 34567}),
+                ],
+                at=at,
+            )  # fmt: skip
+
+    glance, campuses = text(browser.get("/admin/")), text(browser.get("/admin/campuses/"))
+
+    assert "People who came 1,234 at their campus, in twelve months" in glance
+    assert "People at other campuses 7 in twelve months" in glance
+    assert "1,234 56" in campuses
+    assert "45,678" not in glance + campuses
+    assert "34,567" not in glance + campuses

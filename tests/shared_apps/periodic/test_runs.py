@@ -100,6 +100,8 @@ def test_what_comes_of_each_is_written_down(cast: Cast) -> None:
         run(by_campus["SNSU"])
 
     assert states() == {"MALIMONO": "done", "DELCARMEN": "failed", "PUBLIC": "done", "SNSU": "refused"}
+    with public_context():
+        assert Run.objects.get(site="DELCARMEN").error == "ValueError"  # what it said stays in the worker's log
     with pytest.raises(ValueError, match="no paper"):
         run(by_campus["MALIMONO"], fails=True)  # delivered twice: done stays done
     run(by_campus["DELCARMEN"])  # and what failed may yet be done
