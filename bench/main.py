@@ -34,6 +34,7 @@ def main(root: Path, arguments: list[str]) -> int:
         return write_pages(options.result or root / "var" / "bench" / "result.json", root / "docs")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
     stage, report, failed = Stage(root / "var" / "bench"), Report(), ""
     try:
         stage.start()

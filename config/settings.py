@@ -44,6 +44,7 @@ SHARED_APPS = [
     "shared_apps.administration",  # before unfold: what its pages say otherwise
     "unfold.apps.BasicAppConfig",  # before django_tenants, whose templates of the admin are others
     "django_tenants",
+    "shared_apps.campuses",  # before Django's auth: its createsuperuser replaces that one
     "django.contrib.contenttypes",  # public only: django-tenants' backend imports it
     # The three below: public only, because unfold's pages import them. Their tables stay empty: who may do what is
     # the table of accounts.roles, signing in is accounts' service, and deeds are in the audit.
@@ -63,7 +64,6 @@ SHARED_APPS = [
     "shared_apps.idempotency",  # both
     "shared_apps.accounts",  # both
     "shared_apps.periodic",
-    "shared_apps.campuses",
     "shared_apps.federation",
 ]
 TENANT_APPS = [
@@ -415,7 +415,7 @@ SPECTACULAR_SETTINGS = {
         "PersonKind": "tenant_apps.reports.rules.PersonKind",
         "Role": "shared_apps.accounts.roles.Role",
     },
-    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True, "docExpansion": "list"},
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True, "docExpansion": "none"},
 }
 
 CORS_ALLOWED_ORIGINS: list[str] = []  # decided per campus by tenants.cors, from the registry

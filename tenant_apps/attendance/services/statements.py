@@ -24,7 +24,8 @@ _TYPES: Final = {
     **dict.fromkeys(("sequence", "skew"), "bigint"),
     "fingerprint": "bytea", "stayed": "integer", "version": "xid", "answer": "jsonb",
 }  # fmt: skip
-# The scan's row; ``{attendance}`` and ``{source}`` differ by what is written beside it.
+# The scan's row; ``{attendance}`` and ``{source}`` differ by what is written beside it. The answer comes back as it is
+# stored, so that a retry is answered by the same bytes.
 _SCAN: Final = """
     INSERT INTO attendance_scan (id, scan_id, fingerprint, event_id, session_id, user_id, home, person_id,
                                  guest_id, attendance_id, operator_id, door, scanner_id, sequence, direction, method,
@@ -35,7 +36,7 @@ _SCAN: Final = """
            %(direction)s, %(method)s, %(outcome)s, %(code)s, %(reason)s, %(captured_at)s, %(received_at)s,
            %(effective_at)s, %(time_corrected)s, %(skew)s, %(answer)s
       {source}
-    RETURNING id
+    RETURNING answer::text
 """
 STORE_SCAN: Final = Statement(_SCAN.format(attendance="%(attendance_id)s", source=""), _TYPES)
 _WITH_ATTENDANCE: Final = _SCAN.format(attendance="a.id", source="FROM a")
@@ -149,7 +150,7 @@ _FOLLOW_CREDIT: Final = """
 """
 # A visit that stands for another session's attendance will do; locked, so that an undo of that one sees this one.
 _IS_CREDITED: Final = """
-    EXISTS (SELECT 1 FROM s),
+    (SELECT answer FROM s),
     EXISTS (SELECT 1 FROM v) OR EXISTS (
         SELECT 1 FROM public.federation_visit
          WHERE event_id = %(federated_event_id)s AND person_id = %(person_id)s AND host = %(host)s AND status <> 'void'
@@ -160,7 +161,7 @@ _IS_CREDITED: Final = """
 
 @lru_cache
 def attend_federated(kind: str, place: str) -> Statement:
-    """Return the statement for ``kind`` (person, guest, visitor, change), with the ledger; whether the scan was stored,
+    """Return the statement for ``kind`` (person, guest, visitor, change), with the ledger; it returns the stored answer,
     and whether this campus has the credit. ``place``: of a visitor who begins, ``kept``, ``taken`` or "" for none.
     """
     places = {"kept": {"place": _KEEP_PLACE}, "taken": {"seat": _TAKE_SEAT, "place": _TAKE_PLACE}, "": {}}

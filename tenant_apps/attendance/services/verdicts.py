@@ -213,9 +213,10 @@ class Verdict:
 
     def _run(self, statement: Statement, values: dict[str, Any]) -> dict[str, Any]:
         values.setdefault("answer", orjson.dumps(self.answer(values)).decode())
-        if statement.run(values) is None:
+        row = statement.run(values)
+        if row is None:
             raise Overtaken
-        return cast(dict[str, Any], orjson.loads(values["answer"]))
+        return cast(dict[str, Any], orjson.loads(row[0]))
 
     def _run_federated(self, kind: str, values: dict[str, Any]) -> dict[str, Any]:
         values |= {
@@ -232,14 +233,14 @@ class Verdict:
         statement = attend_federated(kind, place)
         # The parts stand or fall together: a seat is not kept by somebody who was not let in.
         with transaction.atomic():
-            is_stored, counts_here = statement.run(values)
-            if not is_stored:
+            answer, counts_here = statement.run(values)
+            if answer is None:
                 raise Overtaken
             if not counts_here:
                 raise CountedElsewhere
             if self.asks_for_name:
                 add_message(kind=NAME_VISITOR, payload=self.name_payload, at=self.at)
-        return cast(dict[str, Any], orjson.loads(values["answer"]))
+        return cast(dict[str, Any], orjson.loads(answer))
 
     @property
     def asks_for_name(self) -> bool:

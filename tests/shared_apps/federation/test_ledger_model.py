@@ -89,7 +89,7 @@ def forget_events(cast: Cast) -> None:
             "AND (tablename LIKE 'federation\\_%' OR tablename LIKE 'events\\_%' OR tablename LIKE 'attendance\\_%' "
             "OR tablename LIKE 'outbox\\_%' OR tablename LIKE 'audit\\_%')"
         )
-        cursor.execute(f"TRUNCATE {', '.join(row[0] for row in cursor.fetchall())}")
+        cursor.execute(f"TRUNCATE {', '.join(row[0] for row in cursor.fetchall())} CASCADE")  # certificates too
     for site in (cast.malimono, cast.delcarmen):
         set_state(site, "ready")
 
