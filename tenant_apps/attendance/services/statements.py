@@ -161,7 +161,7 @@ _IS_CREDITED: Final = """
 
 @lru_cache
 def attend_federated(kind: str, place: str) -> Statement:
-    """Return the statement for ``kind`` (person, guest, visitor, change), with the ledger; it returns the stored answer,
+    """Return the statement for ``kind`` (person, guest, visitor, change), with the ledger; it gives the stored answer,
     and whether this campus has the credit. ``place``: of a visitor who begins, ``kept``, ``taken`` or "" for none.
     """
     places = {"kept": {"place": _KEEP_PLACE}, "taken": {"seat": _TAKE_SEAT, "place": _TAKE_PLACE}, "": {}}
