@@ -177,78 +177,29 @@ CELERY_TASK_ROUTES = {
     "tenant_apps.notifications.tasks.send_mails": {"queue": "mail"},
     "tenant_apps.notifications.tasks.send_due_mails": {"queue": "mail"},
 }
+
+
+def _beat(task: str, seconds: float) -> dict[str, Any]:
+    """A task of the public site, sent so often. A late one is worth nothing: the next is already due."""
+    return {"task": task, "schedule": seconds, "options": {"headers": {"campus": "public"}, "expires": seconds}}
+
+
+# What has turns longer than this looks often whether one is due: a beat that was away misses none.
 CELERY_BEAT_SCHEDULE = {
-    "provision-pending-campuses": {
-        "task": "shared_apps.campuses.tasks.provision_pending_campuses",
-        "schedule": 2.0,
-        # A late one is worth nothing: the next is already due.
-        "options": {"headers": {"campus": "public"}, "expires": 2.0},
-    },
-    "reconcile-federation": {
-        "task": "tenant_apps.attendance.tasks.reconcile_on_schedule",
-        "schedule": 3600.0,  # looks hourly whether the slot is taken: a beat that was away misses none
-        "options": {"headers": {"campus": "public"}, "expires": 3600.0},
-    },
-    "tidy-places": {
-        "task": "tenant_apps.events.tasks.tidy_places_everywhere",
-        "schedule": 60.0,
-        "options": {"headers": {"campus": "public"}, "expires": 60.0},
-    },
-    "close-sessions": {
-        "task": "tenant_apps.attendance.tasks.close_sessions_everywhere",
-        "schedule": 60.0,
-        "options": {"headers": {"campus": "public"}, "expires": 60.0},
-    },
-    "seal-events": {
-        "task": "tenant_apps.attendance.tasks.seal_every_campus",
-        "schedule": 30.0,
-        "options": {"headers": {"campus": "public"}, "expires": 30.0},
-    },
-    "review-scans": {
-        "task": "tenant_apps.attendance.tasks.review_every_campus",
-        "schedule": 60.0,
-        "options": {"headers": {"campus": "public"}, "expires": 60.0},
-    },
-    "remind-of-requests": {
-        "task": "tenant_apps.attendance.tasks.remind_every_campus",
-        "schedule": 600.0,
-        "options": {"headers": {"campus": "public"}, "expires": 600.0},
-    },
-    "sweep-uploads": {
-        "task": "tenant_apps.uploads.tasks.sweep_every_campus",
-        "schedule": 3600.0,  # looks hourly whether the slot is taken: a beat that was away misses none
-        "options": {"headers": {"campus": "public"}, "expires": 3600.0},
-    },
-    "roll-up-campuses": {
-        "task": "tenant_apps.reports.tasks.roll_up_every_campus",
-        "schedule": 300.0,  # looks often whether the slot is taken: a beat that was away misses none
-        "options": {"headers": {"campus": "public"}, "expires": 300.0},
-    },
-    "send-mails": {
-        "task": "tenant_apps.notifications.tasks.send_mails_everywhere",
-        "schedule": 60.0,
-        "options": {"headers": {"campus": "public"}, "expires": 60.0},
-    },
-    "remind-of-sessions": {
-        "task": "tenant_apps.events.tasks.remind_everywhere",
-        "schedule": 60.0,
-        "options": {"headers": {"campus": "public"}, "expires": 60.0},
-    },
-    "digest-organizers": {
-        "task": "tenant_apps.attendance.tasks.digest_everywhere",
-        "schedule": 600.0,
-        "options": {"headers": {"campus": "public"}, "expires": 600.0},
-    },
-    "look-for-stuck-messages": {
-        "task": "shared_apps.campuses.tasks.look_for_stuck_messages_everywhere",
-        "schedule": 600.0,
-        "options": {"headers": {"campus": "public"}, "expires": 600.0},
-    },
-    "tidy-every-site": {
-        "task": "shared_apps.campuses.tasks.tidy_every_site",
-        "schedule": 3600.0,
-        "options": {"headers": {"campus": "public"}, "expires": 3600.0},
-    },
+    "provision-pending-campuses": _beat("shared_apps.campuses.tasks.provision_pending_campuses", 2.0),
+    "reconcile-federation": _beat("tenant_apps.attendance.tasks.reconcile_on_schedule", 3600.0),
+    "tidy-places": _beat("tenant_apps.events.tasks.tidy_places_everywhere", 60.0),
+    "close-sessions": _beat("tenant_apps.attendance.tasks.close_sessions_everywhere", 60.0),
+    "seal-events": _beat("tenant_apps.attendance.tasks.seal_every_campus", 30.0),
+    "review-scans": _beat("tenant_apps.attendance.tasks.review_every_campus", 60.0),
+    "remind-of-requests": _beat("tenant_apps.attendance.tasks.remind_every_campus", 600.0),
+    "sweep-uploads": _beat("tenant_apps.uploads.tasks.sweep_every_campus", 3600.0),
+    "roll-up-campuses": _beat("tenant_apps.reports.tasks.roll_up_every_campus", 300.0),
+    "send-mails": _beat("tenant_apps.notifications.tasks.send_mails_everywhere", 60.0),
+    "remind-of-sessions": _beat("tenant_apps.events.tasks.remind_everywhere", 60.0),
+    "digest-organizers": _beat("tenant_apps.attendance.tasks.digest_everywhere", 600.0),
+    "look-for-stuck-messages": _beat("shared_apps.campuses.tasks.look_for_stuck_messages_everywhere", 600.0),
+    "tidy-every-site": _beat("shared_apps.campuses.tasks.tidy_every_site", 3600.0),
 }
 CACHES = {
     "default": {

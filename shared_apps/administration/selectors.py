@@ -18,12 +18,12 @@ LOOKS_BACK: Final = timedelta(hours=24)
 
 # What a campus last sealed and last finished. Seals are witnessed in public within half a minute of a record.
 _CAMPUSES = """
-    SELECT c.id, c.code,
+    SELECT c.id,
            (SELECT max(h.sealed_at) FROM federation_sealhead h WHERE h.campus = c.code),
            (SELECT r.count FROM periodic_run r
              WHERE r.name = %(stuck)s AND r.site = c.code AND r.state = 'done'
              ORDER BY r.begins_at DESC LIMIT 1),
-           (SELECT jsonb_set(t.figures, '{as_of}', to_jsonb(t.as_of)) FROM federation_rollup t
+           (SELECT t.figures FROM federation_rollup t
              WHERE t.campus = c.code AND t.kind = 'year' AND t.department = '')::text
       FROM tenants_campus c
 """
@@ -32,7 +32,7 @@ _CAMPUSES = """
 @dataclass(frozen=True, slots=True)
 class CampusView:
     """One campus as the university sees it. ``figures`` are those of its last twelve months, as it tells them itself
-    (docs/explanation/reports.md), with ``as_of``; empty where it has told none, or too few people came.
+    (docs/explanation/reports.md); empty where it has told none, or too few people came.
     """
 
     campus: Campus
@@ -80,7 +80,7 @@ def view_campuses() -> list[CampusView]:
     """Return every campus by code with what public tables know of it. Two statements, however many there are."""
     with connection.cursor() as cursor:
         cursor.execute(_CAMPUSES, {"stuck": STUCK_MESSAGES})
-        facts = {row[0]: row[2:] for row in cursor.fetchall()}
+        facts = {row[0]: row[1:] for row in cursor.fetchall()}
     views = []
     for campus in Campus.objects.order_by("code"):
         last_activity, stuck, figures = facts.get(campus.pk, (None, None, None))

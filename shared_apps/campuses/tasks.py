@@ -14,13 +14,12 @@ from shared_apps.accounts.services.tokens import forget_old_sign_ins
 from shared_apps.campuses.services import list_pending, provision
 from shared_apps.common.clock import now
 from shared_apps.idempotency.services import forget_old_answers
-from shared_apps.outbox.services import count_given_up_messages, forget_finished_messages
+from shared_apps.outbox.selectors import MessageState, count_messages
+from shared_apps.outbox.services import forget_finished_messages
 from shared_apps.periodic.rules import LOOK_EVERY, STUCK_MESSAGES
-from shared_apps.periodic.services import PUBLIC, forget_old_runs, send_turn
+from shared_apps.periodic.services import PUBLIC, forget_old_runs, list_served, send_turn
 from tenants.context import find_current_campus
 from tenants.errors import WrongCampusState
-from tenants.models import CampusState
-from tenants.registry import list_campuses
 
 logger = logging.getLogger("eas.tasks")
 
@@ -49,8 +48,7 @@ def tidy_every_site() -> None:
     """Send ``tidy_site`` to the public site and to every campus that is served, once a slot whatever the number of
     beats. What gets lost is done the next time.
     """
-    ready = [campus.code for campus in list_campuses() if campus.state == CampusState.READY]
-    send_turn(tidy_site, name="tidy", every=TIDY_EVERY, at=now(), sites=[PUBLIC, *ready])
+    send_turn(tidy_site, name="tidy", every=TIDY_EVERY, at=now(), sites=[PUBLIC, *list_served()])
 
 
 @shared_task
@@ -67,11 +65,10 @@ def tidy_site() -> int:
 @shared_task
 def look_for_stuck_messages_everywhere() -> None:
     """Send ``look_for_stuck_messages`` to every site, once a turn: so the public site knows without asking campuses."""
-    ready = [campus.code for campus in list_campuses() if campus.state == CampusState.READY]
-    send_turn(look_for_stuck_messages, name=STUCK_MESSAGES, every=LOOK_EVERY, at=now(), sites=[PUBLIC, *ready])
+    send_turn(look_for_stuck_messages, name=STUCK_MESSAGES, every=LOOK_EVERY, at=now(), sites=[PUBLIC, *list_served()])
 
 
 @shared_task
 def look_for_stuck_messages() -> int:
     """Count the messages of this site that were given up; the run says how many."""
-    return count_given_up_messages()
+    return count_messages()[MessageState.GIVEN_UP]

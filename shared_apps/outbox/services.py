@@ -69,11 +69,6 @@ def finish_message(*, message_id: UUID, at: datetime, error: str = "") -> None:
     OutboxMessage.objects.filter(pk=message_id).update(finished_at=at, error=error[:500])
 
 
-def count_given_up_messages() -> int:
-    """Return how many messages of this site the relay carries no more, though nobody has finished them."""
-    return OutboxMessage.objects.filter(finished_at__isnull=True, attempts__gte=MOST_ATTEMPTS).count()
-
-
 def abandon_messages(*, at: datetime, error: str) -> int:
     """Mark every unfinished message of this site done without doing it; return how many."""
     return OutboxMessage.objects.filter(finished_at__isnull=True).update(finished_at=at, error=error[:500])

@@ -22,6 +22,11 @@ class Sendable(Protocol):
     def apply_async(self, *, headers: dict[str, Any], expires: float) -> Any: ...
 
 
+def list_served() -> list[str]:
+    """Return the codes of the campuses that are served."""
+    return [campus.code for campus in list_campuses() if campus.state == CampusState.READY]
+
+
 def send_turn(task: Sendable, *, name: str, every: timedelta, at: datetime, sites: Iterable[str] | None = None) -> int:
     """Send ``task`` to ``sites`` (default: every campus that is served) once a turn; return to how many.
 
@@ -29,7 +34,7 @@ def send_turn(task: Sendable, *, name: str, every: timedelta, at: datetime, site
     failed (``config.celery.CampusTask``), by the headers ``turn`` and ``turn_of``.
     """
     if sites is None:
-        sites = [campus.code for campus in list_campuses() if campus.state == CampusState.READY]
+        sites = list_served()
     with transaction.atomic():
         if not take_slot(name=name, every=every, at=at):
             return 0
