@@ -86,6 +86,42 @@ class Page(Door):
         return self.request.user  # type: ignore[return-value]
 
 
+class FormPage(Page):
+    """A page with one form: empty at first, and shown again with what is wrong with it."""
+
+    form: ClassVar[type[Form]]
+    title: ClassVar[str]
+    button: ClassVar[str]
+    # The page to go back to.
+    back: ClassVar[str]
+    # What of the service is said in the form; every other refusal is a page.
+    refusals: ClassVar[tuple[type[DomainError], ...]] = (DomainError,)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self._show(request, self.form())
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Do what the form says."""
+        form = self.form(request.POST)
+        if not form.is_valid():
+            return self._show(request, form, status=400)
+        try:
+            return self.do(request, form)
+        except self.refusals as refusal:
+            tell(form, refusal)
+            return self._show(request, form, status=refusal.status)
+
+    def do(self, request: HttpRequest, form: Any) -> HttpResponse:
+        """Call the service with what was filled in, and return where to go then."""
+        raise NotImplementedError
+
+    def _show(self, request: HttpRequest, form: Form, status: int = 200) -> HttpResponse:
+        return show(
+            request, "form.html", form=form, title=self.title, button=self.button, back=reverse(f"admin:{self.back}"),
+            status=status,
+        )  # fmt: skip
+
+
 class MissingPage(Page):
     """Every path under the admin that leads nowhere."""
 

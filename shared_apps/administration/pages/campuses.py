@@ -16,7 +16,7 @@ from unfold.widgets import (
 
 from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Can
-from shared_apps.administration.pages.base import Page, go, show, tell
+from shared_apps.administration.pages.base import FormPage, Page, go, show, tell
 from shared_apps.administration.pages.cells import badge, link, moment, two
 from shared_apps.administration.pages.records import runs_of
 from shared_apps.administration.selectors import CampusView, view_campuses
@@ -149,31 +149,16 @@ class CampusListPage(Page):
         return show(request, "campuses.html", title="Campuses", table=table, asked=asked, count=len(views))
 
 
-class NewCampusPage(Page):
+class NewCampusPage(FormPage):
     """``/admin/campuses/new/``"""
 
     needs = Can.MANAGE_CAMPUSES
+    form, title, button, back = NewCampusForm, "New campus", "Create campus", "campuses"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        return self._show(request, NewCampusForm())
-
-    def post(self, request: HttpRequest) -> HttpResponse:
+    def do(self, request: HttpRequest, form: NewCampusForm) -> HttpResponse:
         """Enter a campus into the registry; the provisioner makes the rest."""
-        form = NewCampusForm(request.POST)
-        if not form.is_valid():
-            return self._show(request, form, status=400)
-        try:
-            campus = services.create_campus(by=self.by, at=now(), **form.body())
-        except DomainError as refusal:
-            tell(form, refusal)
-            return self._show(request, form, status=refusal.status)
+        campus = services.create_campus(by=self.by, at=now(), **form.body())
         return go(request, "campus", campus.pk, told=f"{campus.name} is being made.")
-
-    def _show(self, request: HttpRequest, form: forms.Form, status: int = 200) -> HttpResponse:
-        return show(
-            request, "form.html", title="New campus", form=form, button="Create campus", back=reverse("admin:campuses"),
-            status=status,
-        )  # fmt: skip
 
 
 class CampusPage(Page):

@@ -17,12 +17,11 @@ from unfold.widgets import (
 )
 
 from shared_apps.accounts.roles import Can
-from shared_apps.administration.pages.base import Page, go, show, tell
+from shared_apps.administration.pages.base import FormPage, Page, go, show
 from shared_apps.administration.pages.campuses import ReasonForm
 from shared_apps.administration.pages.cells import badge, link, moment, two
 from shared_apps.administration.pages.lists import Filters, ListPage
 from shared_apps.common.clock import EARLIEST, LATEST, now
-from shared_apps.common.errors import DomainError
 from shared_apps.common.text import PRINTABLE, check_paragraphs
 from shared_apps.federation.models import FederatedEvent
 from shared_apps.federation.rules import FederatedKind, FederatedStatus
@@ -120,32 +119,17 @@ class CallForm(forms.Form):
         return data
 
 
-class CallPage(Page):
+class CallPage(FormPage):
     """``/admin/events/new/``"""
 
     needs = Can.MANAGE_FEDERATION
+    form, title, button, back = CallForm, "Call a university-wide event", "Call event", "events"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        return self._show(request, CallForm())
-
-    def post(self, request: HttpRequest) -> HttpResponse:
+    def do(self, request: HttpRequest, form: CallForm) -> HttpResponse:
         """Call one event at several campuses."""
-        form = CallForm(request.POST)
-        if not form.is_valid():
-            return self._show(request, form, status=400)
         data = {name: value for name, value in form.cleaned_data.items() if name != "zone"}
-        try:
-            event = university.call_event(by=self.by, at=now(), **data)
-        except DomainError as refusal:
-            tell(form, refusal)
-            return self._show(request, form, status=refusal.status)
+        event = university.call_event(by=self.by, at=now(), **data)
         return go(request, "event", event.pk, told=f"“{event.title}” is called at {len(event.participants)} campuses.")
-
-    def _show(self, request: HttpRequest, form: forms.Form, status: int = 200) -> HttpResponse:
-        return show(
-            request, "form.html", title="Call a university-wide event", form=form, button="Call event",
-            back=reverse("admin:events"), status=status,
-        )  # fmt: skip
 
 
 class EventPage(Page):

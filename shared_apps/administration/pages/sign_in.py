@@ -15,7 +15,7 @@ from shared_apps.accounts.errors import (
 )
 from shared_apps.accounts.roles import Can
 from shared_apps.accounts.services import tokens, users
-from shared_apps.administration.pages.base import Door, Page, show, tell
+from shared_apps.administration.pages.base import Door, FormPage, Page, show, tell
 from shared_apps.administration.pages.session import DEVICE_COOKIE, read_session, write_device, write_session
 from shared_apps.common.clock import now
 from shared_apps.common.errors import Unauthenticated
@@ -96,33 +96,19 @@ class PasswordForm(forms.Form):
     )  # fmt: skip
 
 
-class PasswordPage(Page):
+class PasswordPage(FormPage):
     """``/admin/password/``"""
 
     needs = Can.USE_OWN_ACCOUNT
+    form, title, button, back = PasswordForm, "Change password", "Change password", "index"
+    refusals = (TooManyPasswordTries, WrongPassword, WeakPassword)
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        return self._show(request, PasswordForm())
-
-    def post(self, request: HttpRequest) -> HttpResponse:
+    def do(self, request: HttpRequest, form: PasswordForm) -> HttpResponse:
         """Set a new password; every sign-in ends."""
-        form = PasswordForm(request.POST)
-        if not form.is_valid():
-            return self._show(request, form, status=400)
         data = form.cleaned_data
-        try:
-            users.change_password(user=self.by, at=now(), current=data["current_password"], new=data["new_password"])
-        except (TooManyPasswordTries, WrongPassword, WeakPassword) as refusal:
-            tell(form, refusal)
-            return self._show(request, form, status=refusal.status)
+        users.change_password(user=self.by, at=now(), current=data["current_password"], new=data["new_password"])
         self.is_over = True
         return HttpResponseRedirect(reverse("admin:login"))
-
-    def _show(self, request: HttpRequest, form: PasswordForm, status: int = 200) -> HttpResponse:
-        return show(
-            request, "form.html", form=form, title="Change password", button="Change password",
-            back=reverse("admin:index"), status=status,
-        )  # fmt: skip
 
 
 def _next(request: HttpRequest) -> str:
