@@ -1,5 +1,6 @@
 """From the host to the campus: the only place where a request gets one."""
 
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
@@ -15,6 +16,8 @@ from tenants.hosts import normalise_host
 from tenants.registry import confirm_served, find_site
 from tenants.registry_types import CampusEntry
 from tenants.standing import PUBLIC_SCHEMA, Standing, public_login
+
+logger = logging.getLogger("eas.tenants")
 
 
 class CampusMiddleware:
@@ -34,8 +37,6 @@ class CampusMiddleware:
             confirm_named(request, campus)
         except DomainError as refusal:
             return error_response(refusal)
-        except OperationalError:
-            return error_response(Unavailable())
         request.campus = campus  # type: ignore[attr-defined]
         request.urlconf = settings.PUBLIC_SCHEMA_URLCONF if campus is None else settings.CAMPUS_URLCONF
         database = wrapper()
@@ -62,18 +63,20 @@ class PlainHttpMiddleware:
                 find_requested_site(request)
             except DomainError as refusal:
                 return error_response(refusal)
-            except OperationalError:
-                return error_response(Unavailable())
         return self.get_response(request)
 
 
 def find_requested_site(request: HttpRequest) -> CampusEntry | None:
     """Return the campus of the request's host, None for the public site.
 
-    Raises: SiteNotFound.
+    Raises: SiteNotFound, Unavailable.
     """
     host = normalise_host(request)
-    known, campus = find_site(host) if host else (False, None)
+    try:
+        known, campus = find_site(host) if host else (False, None)
+    except OperationalError as error:
+        logger.exception("registry_unavailable")
+        raise Unavailable from error
     if not known:
         raise SiteNotFound
     return campus

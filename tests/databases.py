@@ -25,6 +25,7 @@ from tenants.postgresql.pool import pool
 from tenants.provisioning import touch_registry
 from tenants.standing import campus_login, public_login, relay_login
 from tenants.template import migrate_template
+from tenants.versions import code_version
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTS: Final = {
@@ -59,9 +60,12 @@ def clean() -> None:
     with owner_context():
         for campus in Campus.objects.exclude(code__in=HOSTS):
             drop_campus(campus)
-        changed = Campus.objects.exclude(state=CampusState.READY) | Campus.objects.filter(schema_version__lt=1)
-        if changed.exists() or Campus.objects.exclude(allowed_origins=[]).exists():
-            Campus.objects.update(state=CampusState.READY, state_reason="", allowed_origins=[])
+        new = {
+            "state": CampusState.READY, "state_reason": "", "schema_version": code_version(), "provisioning_error": "",
+            "allowed_origins": [],
+        }  # fmt: skip
+        if Campus.objects.exclude(**new).exists():
+            Campus.objects.update(**new)
             touch_registry()
         with connection.cursor() as cursor:
             cursor.execute(

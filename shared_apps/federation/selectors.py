@@ -28,7 +28,7 @@ from shared_apps.federation.models import (
     Visit,
     VisitChange,
 )
-from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState, RollUpKind
+from shared_apps.federation.rules import FederatedKind, FederatedStatus, RegistrationState, RollUpKind, VisitStatus
 from tenants.context import current_campus
 from tenants.models import Campus, CampusState
 from tenants.registry import find_campus
@@ -128,6 +128,12 @@ def list_visits() -> QuerySet[Visit]:
 def list_own_side(user: User) -> QuerySet[Visit]:
     """Return the ledger as ``user`` of a campus may see it, newest first: staff what concerns it, others their own."""
     return list_visits() if user.role in STAFF_ROLES else list_visits().filter(person_id=user.person_id)
+
+
+def has_credit(*, event_id: UUID | None, person_id: UUID | None) -> bool:
+    """Return whether this campus is the one that counts the person for the event."""
+    here = list_visits().filter(event_id=event_id, person_id=person_id, host=current_campus().code)
+    return here.exclude(status=VisitStatus.VOID).exists()
 
 
 def list_away_visits() -> QuerySet[Visit]:

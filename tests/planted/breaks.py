@@ -770,6 +770,13 @@ BREAKS = (
         (RACES,),
     ),
     Break(
+        "a race lost to the own campus looks like another campus",
+        "tenant_apps/attendance/services/recording.py",
+        "is_counted_elsewhere = not has_credit(event_id=event.federated_event_id, person_id=person_id)",
+        "is_counted_elsewhere = True",
+        (RACES,),
+    ),
+    Break(
         "an event is opened to others behind a scan's back",
         "tenant_apps/attendance/services/statements.py",
         "       AND e.federated_event_id IS NOT DISTINCT FROM %(federated_event_id)s\n",

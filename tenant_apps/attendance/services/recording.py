@@ -18,6 +18,7 @@ from shared_apps.accounts.models import User
 from shared_apps.accounts.roles import Role
 from shared_apps.common.errors import Unavailable
 from shared_apps.federation.passes import ForgedPass, NotAPass, is_of_moment, read_pass
+from shared_apps.federation.selectors import has_credit
 from tenant_apps.attendance.errors import EventNotFound, NotYourEvent, ScanIdReused, ScannerNotValid
 from tenant_apps.attendance.rules.decisions import Asked, Claim, Decision, decide
 from tenant_apps.attendance.rules.scans import STATUS_OF_CODE, Code, Door, Method, effective_time
@@ -57,7 +58,7 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
     effective_at, corrected = time_of(scan, at)
     campus = current_campus()
     claim, value, home = read_claim(scan, effective_at, campus)
-    seen_elsewhere = 0
+    is_counted_elsewhere = False
     known: tuple[UUID, ...] = ()
     for turn in range(_TRIES):
         try:
@@ -71,11 +72,10 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
                 is_own = scan.method == Method.VENUE_CODE
                 event = event_of_operator(facts.event, scan.event_id, by, facts.scanner, is_own=is_own)
                 person_id = person_in_federation(facts, value, home)
-                # Once may be another door of this campus, which the next look sees; twice is another campus.
                 verdict = judge(
                     scan=scan, by=by, at=at, effective_at=effective_at, corrected=corrected, fingerprint=fingerprint,
                     claim=claim, facts=facts, event=event, home=home, person_id=person_id,
-                    is_counted_elsewhere=seen_elsewhere > 1, campus=campus,
+                    is_counted_elsewhere=is_counted_elsewhere, campus=campus,
                 )  # fmt: skip
                 body = verdict.store()
                 return ScanAnswer(
@@ -89,7 +89,9 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
         except Overtaken:
             continue  # another door was faster, or the event has just been cancelled: look again
         except CountedElsewhere:
-            seen_elsewhere += 1
+            # Where this campus counts them, an undo or a door of its own came in between, and the next look sees it.
+            # An attendance that changes beside the ledger would differ from its visit.
+            is_counted_elsewhere = not has_credit(event_id=event.federated_event_id, person_id=person_id)
     raise Unavailable
 
 

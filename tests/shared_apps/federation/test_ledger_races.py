@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from tenant_apps.attendance.rules.scans import Method
 from tenant_apps.attendance.services import recording, verdicts
 from tenant_apps.attendance.services.corrections import undo_attendance
 from tenant_apps.attendance.services.recording import record_scan
-from tenant_apps.attendance.services.verdicts import ScanAnswer, ScanRequest
+from tenant_apps.attendance.services.verdicts import ScanAnswer, ScanRequest, Verdict
 from tenant_apps.events.errors import EventHasAttendance
 from tenant_apps.events.services.editing import cancel_event, update_event
 from tenants.context import public_context
@@ -454,6 +455,34 @@ def test_a_scan_in_another_session_while_the_first_is_undone_stays_counted(
 
     with public_context():
         assert Visit.objects.exclude(status="void").count() == 1
+    assert disagreements(cast) == []
+
+
+def test_a_change_that_loses_twice_to_its_own_campus_is_not_taken_for_counted_elsewhere(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attendance would change and its visit would not."""
+    site = cast.malimono
+    _, events = hold_everywhere(cast, site, cast.delcarmen)
+    event, text = events["MALIMONO"], pass_of(site.student)
+    assert scan(site, event.pk, text).status == 201
+    real, lost = Verdict._run_federated, []
+
+    def lose_twice(self: Verdict, *args: Any) -> Any:
+        if len(lost) < 2:
+            lost.append(True)
+            raise verdicts.CountedElsewhere
+        return real(self, *args)
+
+    monkeypatch.setattr(Verdict, "_run_federated", lose_twice)
+
+    answer = scan(site, event.pk, text, captured_at=now() - timedelta(minutes=5))  # came earlier than was known
+
+    assert (answer.status, lost) == (200, [True, True])
+    with site.here():
+        attendance = Attendance.objects.get()
+    with public_context():
+        assert Visit.objects.get().first_in_at == attendance.first_in_at
     assert disagreements(cast) == []
 
 
