@@ -130,7 +130,7 @@ def list_own_side(user: User) -> QuerySet[Visit]:
     return list_visits() if user.role in STAFF_ROLES else list_visits().filter(person_id=user.person_id)
 
 
-def has_credit(*, event_id: UUID | None, person_id: UUID | None) -> bool:
+def has_credit(*, event_id: UUID, person_id: UUID) -> bool:
     """Return whether this campus is the one that counts the person for the event."""
     here = list_visits().filter(event_id=event_id, person_id=person_id, host=current_campus().code)
     return here.exclude(status=VisitStatus.VOID).exists()

@@ -772,7 +772,7 @@ BREAKS = (
     Break(
         "a race lost to the own campus looks like another campus",
         "tenant_apps/attendance/services/recording.py",
-        "is_counted_elsewhere = not has_credit(event_id=event.federated_event_id, person_id=person_id)",
+        "is_counted_elsewhere = not has_credit(event_id=shared_id, person_id=person_id)",
         "is_counted_elsewhere = True",
         (RACES,),
     ),

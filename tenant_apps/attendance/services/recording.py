@@ -91,7 +91,10 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
         except CountedElsewhere:
             # Where this campus counts them, an undo or a door of its own came in between, and the next look sees it.
             # An attendance that changes beside the ledger would differ from its visit.
-            is_counted_elsewhere = not has_credit(event_id=event.federated_event_id, person_id=person_id)
+            shared_id = event.federated_event_id
+            assert shared_id  # the ledger has refused just that
+            assert person_id
+            is_counted_elsewhere = not has_credit(event_id=shared_id, person_id=person_id)
     raise Unavailable
 
 
