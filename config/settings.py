@@ -239,7 +239,10 @@ PASS_DAYS: int = ENV["EAS_PASS_DAYS"]
 # Who makes a campus's own event of a university-wide one; the federation knows no campus app.
 FEDERATION_FOLLOWER = "tenant_apps.events.services.following.follow_common_event"
 # What apps of campuses give up after a restore, beside messages: what it was about may have happened since the backup.
-AFTER_RESTORING = ["tenant_apps.notifications.services.mailing.abandon_mails"]
+AFTER_RESTORING = [
+    "tenant_apps.notifications.services.mailing.abandon_mails",
+    "tenant_apps.events.services.calendars.end_every_feed",
+]
 # Who knows the names of the people in visits.
 FEDERATION_NAMER = "tenant_apps.attendance.selectors.attendance.name_visits"
 

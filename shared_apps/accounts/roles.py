@@ -36,6 +36,7 @@ class Can(models.TextChoices):
     LIST_PEOPLE = "list_people", "List and read people of the campus"
     MANAGE_PEOPLE = "manage_people", "Create, change and deactivate people; import rosters"
     READ_EVENTS = "read_events", "Read published events (organizers: also their own drafts)"
+    HAVE_CALENDAR = "have_calendar", "Have a calendar of one's own events, and end it"
     MANAGE_EVENTS = "manage_events", "Create events, and change those one runs (campus admins: all)"
     MARK_ATTENDANCE = "mark_attendance", "Record the presence of others"
     CALL_MARK_ATTENDANCE = "call_mark_attendance", "Call mark_attendance: without a proof it answers proof_required"
@@ -89,6 +90,7 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.LIST_PEOPLE: _STAFF,
     Can.MANAGE_PEOPLE: frozenset({Role.CAMPUS_ADMIN}),
     Can.READ_EVENTS: _EVERYBODY,
+    Can.HAVE_CALENDAR: _PEOPLE,
     Can.MANAGE_EVENTS: _STAFF,
     Can.CALL_MARK_ATTENDANCE: _EVERYBODY | {Role.KIOSK},
     Can.MARK_ATTENDANCE: _STAFF | _DEVICES,
@@ -132,6 +134,7 @@ NOT_WHILE_ACTING: Final = frozenset(
         Can.USE_OWN_ACCOUNT,
         Can.CARRY_PASS,
         Can.HAVE_PHOTO,
+        Can.HAVE_CALENDAR,
         Can.REGISTER_AWAY,
         Can.REGISTER,
         Can.ENTER_VENUE_CODE,

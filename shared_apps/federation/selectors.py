@@ -3,11 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from shared_apps.accounts.models import User
@@ -75,6 +76,23 @@ def get_invited_event(event_id: UUID) -> FederatedEvent:
     if found is None:
         raise FederatedEventNotFound
     return found
+
+
+def list_events_away(user: User, *, since: datetime) -> QuerySet[FederatedEvent]:
+    """Return the events of other campuses, not over before ``since``, at which ``user`` has or waits for a place, or
+    was counted; latest start first, each with ``is_waiting``: whether theirs is a waiting place.
+    """
+    me = current_campus().code
+    places = FederatedRegistration.objects.filter(person_id=user.person_id).exclude(state=RegistrationState.WITHDRAWN)
+    visits = list_away_visits().filter(person_id=user.person_id).exclude(status=VisitStatus.VOID)
+    return (
+        FederatedEvent.objects.filter(kind=FederatedKind.HOSTED, ends_at__gte=since)
+        .filter(Q(pk__in=places.values("event_id")) | Q(pk__in=visits.order_by().values("event_id")))
+        .exclude(host=me)
+        .exclude(status=FederatedStatus.WITHDRAWN)
+        .annotate(is_waiting=Exists(places.filter(event_id=OuterRef("pk"), state=RegistrationState.WAITING)))
+        .order_by("-starts_at", "-id")
+    )
 
 
 def list_federated_events() -> QuerySet[FederatedEvent]:

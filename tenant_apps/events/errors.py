@@ -170,3 +170,12 @@ class TooManyGuests(TooManyRequests):
 class TooManyPassTries(TooManyRequests):
     code = "too_many_pass_tries"
     detail = "Too many passes that are unknown. Wait, then try again."
+
+
+class CalendarNotFound(NotFound):
+    code = "not_found"
+
+
+class TooManyCalendarTries(TooManyRequests):
+    code = "too_many_calendar_tries"
+    detail = "Too many addresses of calendars that are unknown. Wait, then try again."

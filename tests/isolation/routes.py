@@ -1,5 +1,6 @@
 """Every route of both sites, read from the URL configuration, so that none can be forgotten."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, Any]]:
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, route)
         elif isinstance(pattern, URLPattern):
-            yield route.replace("<uuid:", "{").replace(">", "}"), pattern.callback
+            yield re.sub(r"<\w+:(\w+)>", r"{\1}", route), pattern.callback
 
 
 def _methods(view: Any) -> Iterator[tuple[str, Can | None]]:

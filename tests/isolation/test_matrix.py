@@ -114,6 +114,11 @@ CAMPUS_CASES: dict[str, Case] = {
     "POST events/events/{pk}/complete/": Case("organizer", 200, ids={"pk": "event"}),
     "POST events/events/{pk}/reopen/": Case("organizer", 409, ids={"pk": "event"}, body=lambda _: {"reason": "late"}),
     "POST events/events/{pk}/cancel/": Case("organizer", 200, ids={"pk": "event"}, body=lambda _: {"reason": "rain"}),
+    "GET events/events/{event_id}/ical/": Case("student", 200, ids={"event_id": "event"}),
+    "GET events/calendar/": Case("student", 200),
+    "POST events/calendar/": Case("student", 201),
+    "DELETE events/calendar/": Case("student", 204),
+    "GET events/calendar/{secret}.ics": Case("nobody", 200, ids={"secret": "calendar"}),
     "GET events/events/{event_id}/sessions/": Case("student", 200, ids={"event_id": "event"}),
     "POST events/events/{event_id}/sessions/": Case(
         "organizer", 201, ids={"event_id": "event"}, body=lambda _: session_body()

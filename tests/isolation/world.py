@@ -21,6 +21,7 @@ from tenant_apps.attendance.services.requests import ask
 from tenant_apps.certificates.models import Certificate
 from tenant_apps.certificates.services import request_run, work_off
 from tenant_apps.events.models import Event, Session
+from tenant_apps.events.services.calendars import renew_feed
 from tenant_apps.notifications.models import Notice
 from tenant_apps.notifications.services.notices import send_notices
 from tenant_apps.uploads.models import Room, Upload
@@ -184,6 +185,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             kind="two_doors", subject=str(attendance.pk), event=event, session=session, raised_at=now(),
             person_id=site.student.user.person_id, evidence={"scans": [str(scan.pk)]},
         )  # fmt: skip
+        calendar = renew_feed(by=site.student.user, at=now())
         files = {**_files(site, event, request), **_certify(site, event)}
     required, closed = _close(site)
     comes = cast.snsu.student if site is cast.malimono else cast.snsu.friend
@@ -217,6 +219,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             "scan_import": str(scans.pk),
             "request": str(request.pk),
             "flag": str(flag.pk),
+            "calendar": calendar,
             "campus": str(site.campus.id),
         },
     )

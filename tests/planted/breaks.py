@@ -33,6 +33,7 @@ ACTING = "tests/shared_apps/campuses/test_acting.py"
 MARK = "tests/tenant_apps/attendance/test_mark_attendance.py"
 LET_IN = "tests/tenant_apps/attendance/test_who_is_let_in.py"
 DEVICES = "tests/tenant_apps/attendance/test_devices.py"
+CALENDARS = "tests/tenant_apps/events/test_calendars.py"
 BATCH = "tests/tenant_apps/attendance/test_batch.py"
 TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
 CLOSING = "tests/tenant_apps/attendance/test_closing.py"
@@ -1361,6 +1362,27 @@ BREAKS = (
         '"attachment" if as_attachment else "inline"',
         '"inline"',
         (UPLOADS,),
+    ),
+    Break(
+        "a calendar's secret opens it at every campus that has the row",
+        "tenant_apps/events/selectors/calendars.py",
+        'digest(f"{site_code()}.calendar_{secret}")',
+        "digest(secret)",
+        (CALENDARS,),
+    ),
+    Break(
+        "the calendar of a closed account stays open",
+        "tenant_apps/events/selectors/calendars.py",
+        "if feed is None or not feed.user.is_active:",
+        "if feed is None:",
+        (CALENDARS,),
+    ),
+    Break(
+        "calendars show what somebody else is expected at",
+        "tenant_apps/events/selectors/calendars.py",
+        "e.organizer_id = u.id OR (e.is_required",
+        "e.organizer_id = u.id OR (NOT e.is_required",
+        (CALENDARS,),
     ),
     Break(
         "the example scanner forgets whose passes were revoked before the last delta",

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from tenant_apps.events.api import guests, posters, registrations, sessions, views
+from tenant_apps.events.api import calendars, guests, posters, registrations, sessions, views
 
 router = SimpleRouter(use_regex_path=False)
 router.register("events", views.EventViewSet, basename="event")
@@ -22,6 +22,9 @@ urls = [
         registrations.DeclineView.as_view(),
         name="decline-place",
     ),
+    path("calendar/", calendars.OwnCalendarView.as_view(), name="own-calendar"),
+    path("calendar/<str:secret>.ics", calendars.FeedView.as_view(), name="calendar-feed"),
+    path("events/<uuid:event_id>/ical/", calendars.EventCalendarView.as_view(), name="event-calendar"),
     path("guests/withdraw/", guests.OwnGuestWithdrawView.as_view(), name="withdraw-own-guest"),
     path("events/<uuid:event_id>/guests/", guests.GuestListView.as_view(), name="event-guests"),
     path("events/<uuid:event_id>/guests/register/", guests.GuestRegisterView.as_view(), name="register-guest"),
