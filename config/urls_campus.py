@@ -17,6 +17,7 @@ from tenant_apps.certificates.api.urls import urls as certificate_urls
 from tenant_apps.events.api.urls import upload_urls as poster_urls
 from tenant_apps.events.api.urls import urls as event_urls
 from tenant_apps.notifications.api.urls import urls as notice_urls
+from tenant_apps.reports.api.urls import event_urls as paper_urls
 from tenant_apps.reports.api.urls import urls as report_urls
 from tenant_apps.uploads.api.urls import urls as upload_urls
 
@@ -29,6 +30,7 @@ api: list[Any] = [
     path("accounts/", include(people_urls)),
     path("events/", include(event_urls)),
     path("events/", include(attendance_urls)),
+    path("events/", include(paper_urls)),
     path("federation/", include(federation_urls)),
     path("federation/", include(transfer_urls)),
     path("notifications/", include(notice_urls)),

@@ -115,6 +115,8 @@ CAMPUS_CASES: dict[str, Case] = {
     "POST events/events/{pk}/reopen/": Case("organizer", 409, ids={"pk": "event"}, body=lambda _: {"reason": "late"}),
     "POST events/events/{pk}/cancel/": Case("organizer", 200, ids={"pk": "event"}, body=lambda _: {"reason": "rain"}),
     "GET events/events/{event_id}/ical/": Case("student", 200, ids={"event_id": "event"}),
+    "GET events/events/{event_id}/signature-sheet/": Case("organizer", 200, ids={"event_id": "event"}),
+    "GET events/events/{event_id}/attendance-list/": Case("organizer", 200, ids={"event_id": "required"}),
     "GET events/calendar/": Case("student", 200),
     "POST events/calendar/": Case("student", 201),
     "DELETE events/calendar/": Case("student", 204),

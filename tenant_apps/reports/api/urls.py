@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenant_apps.reports.api import views
+from tenant_apps.reports.api import sheets, views
 
 urls = [
     path("figures/", views.FiguresView.as_view(), name="report-figures"),
@@ -12,4 +12,10 @@ urls = [
     path("visits/", views.VisitsView.as_view(), name="report-visits"),
     path("transcript/", views.TranscriptView.as_view(), name="report-transcript"),
     path("events/<uuid:pk>/", views.EventReportView.as_view(), name="report-event"),
+]
+
+# Mounted under ``events/``: they are papers of an event.
+event_urls = [
+    path("events/<uuid:event_id>/signature-sheet/", sheets.SignatureSheetView.as_view(), name="event-signature-sheet"),
+    path("events/<uuid:event_id>/attendance-list/", sheets.AttendanceListView.as_view(), name="event-attendance-list"),
 ]

@@ -1,0 +1,1 @@
+"""How PDF is made: the campus's name and logo, and what people typed as data. No tables."""
