@@ -330,9 +330,31 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SORT_OPERATIONS": False,
+    # The table of contents. A path belongs to the longest name with which it begins.
+    "TAGS": [
+        {"name": name, "description": description}
+        for name, description in {
+            "auth": "Sign in, one's own account and tokens",
+            "accounts": "People, profiles, passes and rosters",
+            "campus": "Campuses",
+            "events": "Events, sessions, places and guests",
+            "events/calendar": "One's own calendar",
+            "events/attendance": "Record presence, and what it amounts to",
+            "events/attendance-requests": "Corrections and excuses",
+            "events/flags": "What looks suspicious",
+            "events/scanners": "Devices at the doors",
+            "federation": "Events, places, visits and transfers between campuses",
+            "reports": "Figures, the rows behind them, and transcripts",
+            "certificates": "Certificates of attendance, and how one is verified",
+            "notifications": "What one is told",
+            "uploads": "Pictures and documents",
+            "periodic": "What runs by itself",
+        }.items()
+    ],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "shared_apps.common.api.openapi.add_errors",
+        "shared_apps.common.api.openapi.keep_used_tags",
         "shared_apps.common.api.openapi.tell_defaults",
         "shared_apps.common.api.openapi.write_markdown",
     ],

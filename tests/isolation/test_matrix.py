@@ -519,6 +519,19 @@ def test_foreign_ids_in_bodies_answer_as_ids_of_nowhere(world: World, http: Http
     assert fingerprint(cast.delcarmen.campus.schema_name) == before
 
 
+def test_every_read_takes_the_name_of_the_campus_that_is_asked(world: World, http: Http) -> None:
+    for route in CAMPUS_ROUTES:
+        if route.method == "get":
+            case = CAMPUS_CASES[route.key]
+            by = None if route.needs == Can.ANYONE else person(world.cast, case.by)
+            things = world.here.ids
+            path = route.path.format(**{name: things[thing] for name, thing in case.ids.items()})
+            query = {name: things[thing] for name, thing in case.query_ids.items()}
+            for named, status in (("malimono", case.status), (things["campus"], case.status), ("DELCARMEN", 403)):
+                answer = http.get(path, by=by, at=world.cast.malimono, **query, campus_id=named)
+                assert answer.status_code == status, (route.key, named, answer.content)
+
+
 @pytest.mark.parametrize("route", PUBLIC_ROUTES, ids=lambda route: route.key)
 def test_public_route(world: World, http: Http, route: Route) -> None:
     case, cast = PUBLIC_CASES[route.key], world.cast

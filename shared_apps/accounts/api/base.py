@@ -38,6 +38,11 @@ class View(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if "campus_id" in request.query_params:
+            # The middleware has looked at it; no query knows it.
+            given = request.query_params.copy()
+            del given["campus_id"]
+            request._request.GET = given  # type: ignore[assignment]
         if request.method not in SAFE_METHODS and isinstance(request.data, dict) and "campus_id" in request.data:
             confirm_name(request.data["campus_id"], request._request.campus)  # type: ignore[attr-defined]
             # It has said what it had to say; no serializer knows it.

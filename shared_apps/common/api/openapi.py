@@ -5,6 +5,7 @@ from typing import Any, Final
 import django_filters
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_parameter_type
+from drf_spectacular.settings import spectacular_settings
 
 _ERROR: Final = {
     "type": "object",
@@ -29,11 +30,12 @@ _ERROR: Final = {
 
 
 class Schema(AutoSchema):
-    """Tags by the first parts of the path."""
+    """Each operation has one tag: the longest of the settings' with which its path begins."""
 
     def get_tags(self) -> list[str]:
-        parts = self.path.removeprefix("/api/v1/").split("/")
-        return [parts[0] if parts[0] == "auth" else "/".join(part for part in parts[:2] if not part.startswith("{"))]
+        path = self.path.removeprefix("/api/v1/")
+        names = [tag["name"] for tag in spectacular_settings.TAGS if path.startswith(f"{tag['name']}/")]
+        return [max(names, key=len, default=path.split("/")[0])]
 
     def get_summary(self) -> str:
         """Return the first sentence of the description, for lists of operations, which show plain text."""
@@ -108,4 +110,12 @@ def tell_defaults(result: dict[str, Any], generator: Any, request: Any, public: 
             if default not in (None, ""):
                 said = f"`{default}` if it is left out"
                 field["description"] = f"{field['description']}; {said}" if field.get("description") else said
+    return result
+
+
+def keep_used_tags(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Take out of the table of contents what this site does not have (drf-spectacular hook)."""
+    operations = [operation for path in result["paths"].values() for operation in path.values()]
+    used = {tag for operation in operations for tag in operation["tags"]}
+    result["tags"] = [tag for tag in result["tags"] if tag["name"] in used]
     return result

@@ -20,8 +20,8 @@ from tenant_apps.reports.selectors.figures import Lines
 from tenant_apps.reports.selectors.scopes import confine
 from tenants.context import current_campus
 
-# Read by the pages and by the middleware.
-_OF_OTHERS: Final = frozenset({"page", "page_size", "campus_id"})
+# Read by the pages.
+_OF_OTHERS: Final = frozenset({"page", "page_size"})
 MOST_COMPARED: Final = 10
 ROWS_PATH: Final = "/api/v1/reports/rows/"
 
