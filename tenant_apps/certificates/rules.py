@@ -38,3 +38,13 @@ def fill_text(text: str, values: Mapping[str, str]) -> str:
 def is_valid(*, revoked: bool, status: str) -> bool:
     """Return whether a certificate holds: nobody revoked it, and the presence still amounts to what it says."""
     return not revoked and status in CREDITED
+
+
+def issued_text(*, title: str) -> str:
+    """Return what is said to whoever gets a certificate."""
+    return f"You have a certificate of attendance of “{title}”."
+
+
+def revoked_text(*, title: str, session: str, reason: str) -> str:
+    """Return what is said to whoever had it."""
+    return f"Your certificate of attendance of “{title}”{f', {session}' if session else ''} was revoked: {reason}"

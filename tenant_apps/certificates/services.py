@@ -13,11 +13,20 @@ from shared_apps.outbox.services import add_message
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.certificates.errors import CertificateNotFound, RunNotFound, UnknownPlaceholder
 from tenant_apps.certificates.models import Certificate, Run, Template
-from tenant_apps.certificates.rules import HEADING, TEXT, RunState, fill_text, find_unknown_placeholders
+from tenant_apps.certificates.rules import (
+    HEADING,
+    TEXT,
+    RunState,
+    fill_text,
+    find_unknown_placeholders,
+    issued_text,
+    revoked_text,
+)
 from tenant_apps.certificates.selectors import find_template, get_certificate, list_credited
 from tenant_apps.events.errors import NotYourEvent
 from tenant_apps.events.rules.events import runs_event
 from tenant_apps.events.selectors.registrations import get_run_event
+from tenant_apps.notifications.services.notices import send_notices
 from tenants.context import current_campus
 
 CHUNK: Final = 500
@@ -80,7 +89,7 @@ def work_off(*, run_id: UUID, clock: Callable[[], datetime]) -> Run:
 
 @transaction.atomic
 def issue_chunk(*, run_id: UUID, at: datetime) -> Run:
-    """Issue the next certificates of a run.
+    """Issue the next certificates of a run, and tell those of this campus who get one.
 
     Locks: the run, then the presences, against corrections. Raises: RunNotFound.
     """
@@ -101,6 +110,11 @@ def issue_chunk(*, run_id: UUID, at: datetime) -> Run:
         for attendance in chunk
         if attendance.pk not in has
     )
+    # Several sessions are several certificates, and one notice.
+    send_notices(
+        to={one.attendance.user_id for one in made if one.attendance.user_id}, kind="certificate.issued", at=at,
+        text=issued_text(title=run.event.title), event_id=run.event_id, once=f"certificates of {run.pk}",
+    )  # fmt: skip
     run.issued += len(made)
     run.processed += len(chunk)
     run.state = RunState.RUNNING if len(chunk) == CHUNK else RunState.DONE
@@ -130,6 +144,11 @@ def revoke_certificate(*, by: User, at: datetime, certificate_id: UUID, reason: 
         record_action(
             at=at, by=by, action="certificate.revoked", target_type="certificate", target_id=found.pk, reason=reason
         )
+        if found.attendance.user_id:
+            send_notices(
+                to=[found.attendance.user_id], kind="certificate.revoked", at=at, event_id=event.pk,
+                text=revoked_text(title=found.event_title, session=found.session_name, reason=reason),
+            )  # fmt: skip
     return get_certificate(user=by, certificate_id=certificate_id)
 
 

@@ -17,6 +17,8 @@ class NoticeKind(models.TextChoices):
     CANCELLED = "event.cancelled", "An event was cancelled"
     DECIDED = "request.decided", "Your request was decided"
     ABSENT = "attendance.absent", "You were marked absent"
+    CERTIFIED = "certificate.issued", "You have a certificate"
+    REVOKED = "certificate.revoked", "A certificate of yours was revoked"
     OVERDUE = "request.overdue", "A request waits for a decision"
     DIGEST = "digest.organizer", "Your events today"
 

@@ -20,9 +20,11 @@ from tenant_apps.certificates.rules import fill_text, find_unknown_placeholders,
 from tenant_apps.certificates.services import TASK, issue_chunk, work_off
 from tenant_apps.certificates.tasks import issue_certificates
 from tenant_apps.events.models import Event
+from tenant_apps.notifications.models import Notice
 from tests.cast import Cast, Http, Site
 from tests.factories import make_event
 from tests.isolation.world import DOT
+from tests.tenant_apps.events.places import notices
 
 
 def come(http: Http, site: Site, event: Event) -> dict[str, str]:
@@ -125,6 +127,11 @@ def test_issued_once_shown_to_whom_it_concerns_and_revoked_with_its_ground(cast:
     assert (revoked.status_code, revoked.json()["valid"]) == (200, False)
     assert http.post(revoking, {"reason": "again"}, by=here.admin).json()["revoke_reason"] == "wrong name"
     assert http.get(verify, at=here).json()["valid"] is False
+    # Each was told of theirs, once, and of its end, once.
+    kinds = ["certificate.issued", "certificate.revoked"]
+    assert [kind for kind in notices(here.student) if kind in kinds] == kinds
+    assert [kind for kind in notices(here.friend) if kind in kinds] == kinds[:1]
+    assert notices(there.student) == []
 
 
 def test_names_are_data_on_paper_and_on_the_page(cast: Cast, http: Http) -> None:
@@ -222,6 +229,8 @@ def test_workers_at_once_and_killed_ones_issue_each_certificate_once(
     with here.here():
         assert Certificate.objects.count() == 40
         assert sum(run.issued for run in Run.objects.all()) == 40
+        told = Notice.objects.filter(kind="certificate.issued")
+        assert (told.count(), told.values("user_id").distinct().count()) == (40, 40)
         assert [(run.state, run.processed) for run in Run.objects.all()] == [("done", 40)] * 2
 
 
