@@ -13,6 +13,7 @@ from shared_apps.federation.passes import ForgedPass, NotAPass, Pass, read_pass,
 from shared_apps.federation.services.issuing import issue_pass
 from tests.cast import Cast, Http
 from tests.factories import make_event, pass_of
+from tests.qr_codes import read_qr
 
 
 def test_a_pass_is_read_on_any_campus(cast: Cast) -> None:
@@ -96,6 +97,20 @@ def test_own_pass_as_json_png_and_svg(cast: Cast, http: Http) -> None:
     assert b"<svg" in as_svg.content
     assert (scanner.status_code, stranger.status_code) == (403, 401)
     assert stranger.json()["errors"][0]["code"] == "not_authenticated"
+
+
+def test_passes_and_cards_are_read_by_any_reader(cast: Cast, http: Http) -> None:
+    campus = cast.malimono
+    path = "accounts/users/me/pass/"
+    card = http.post(f"accounts/users/{campus.student.id}/card/", by=campus.admin).json()
+
+    read = {
+        read_qr(http.get(path, by=campus.student, format="png").content),
+        read_qr(http.get(path, by=campus.student, format="svg").content),
+        read_qr(card["qr_svg"].encode()),
+    }
+
+    assert read == {pass_of(campus.student)}
 
 
 def test_a_printed_card_is_lost_and_printed_again(cast: Cast, http: Http) -> None:

@@ -31,6 +31,7 @@ from tenant_apps.attendance.rules.venue_codes import (
 from tenant_apps.events.models import Event, Session
 from tests.cast import Cast, Http, Person, Site
 from tests.factories import make_event
+from tests.qr_codes import read_qr
 
 ENTER = "events/attendance/venue-code/"
 KEY = bytes(range(32))
@@ -431,3 +432,13 @@ def test_the_page_holds_no_secret_and_loads_nothing_of_others(cast: Cast, http: 
     assert page["Cache-Control"] == "no-store"
     assert picture["Content-Type"] == "image/svg+xml"
     assert picture.content.startswith(b"<svg")
+
+
+def test_the_code_on_the_wall_is_read_by_any_reader(cast: Cast, http: Http) -> None:
+    campus = cast.malimono
+    event, session = venue(campus)
+    picture = http.get(f"events/events/{event.pk}/sessions/{session.pk}/venue-code.svg", by=campus.organizer)
+
+    entered = http.post(ENTER, {"code": read_qr(picture.content), "device": "A" * 22}, by=campus.student)
+
+    assert entered.status_code == 201, entered.content
