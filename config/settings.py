@@ -77,6 +77,7 @@ TENANT_APPS = [
     "tenant_apps.attendance",
     "tenant_apps.reports",
     "tenant_apps.certificates",
+    "tenant_apps.live",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
 
@@ -96,6 +97,7 @@ ALLOWED_HOSTS = ["*"]
 USE_X_FORWARDED_HOST = False  # a client could choose the campus with it
 PUBLIC_HOSTS: list[str] = ENV["EAS_PUBLIC_HOSTS"]
 WEB_PORT: int = ENV["EAS_WEB_PORT"]
+LIVE_STREAMS: int = ENV["EAS_LIVE_STREAMS"]
 PROXY_COUNT: int = 0 if ENVIRONMENT != PRODUCTION and "EAS_PROXY_COUNT" not in os.environ else ENV["EAS_PROXY_COUNT"]
 REGISTRY_TTL: int = ENV["EAS_REGISTRY_TTL"]
 APPEND_SLASH = False  # an API answers 404 for another path; a redirected POST would lose its body

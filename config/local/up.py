@@ -79,6 +79,7 @@ def _run(root: Path, folder: Path, options: argparse.Namespace, supervisor: Supe
         folder, supervisor, settings={"max_connections": "300", "shared_buffers": "256MB"}, createdb=False
     )
     port = _free_port(options.port)
+    live_port = _free_port(port + 1)
     logins = folder / "demo-logins.json"
     settings = {
         "EAS_ENV": "development",
@@ -86,6 +87,7 @@ def _run(root: Path, folder: Path, options: argparse.Namespace, supervisor: Supe
         "CAMPUS_LOGIN_PREFIX": "eas_dev_",
         **servers,
         "EAS_WEB_PORT": str(port),
+        "EAS_LIVE_PORT": str(live_port),
         "EAS_DEMO_LOGINS": str(logins),
         "EAS_MAIL_URL": f"file:{folder / 'mail'}",
     }
@@ -94,11 +96,11 @@ def _run(root: Path, folder: Path, options: argparse.Namespace, supervisor: Supe
     _command(root, environment, "migrate_campuses", supervisor)
     if not options.no_demo:
         _command(root, environment, "seed_demo", supervisor)
-    for child in _processes(root, folder, environment, port):
+    for child in _processes(root, folder, environment):
         supervisor.start(child)
-    _wait_until_healthy(supervisor, environment, port)
+    _wait_until_healthy(supervisor, environment)
     say("everything answers")
-    print(_banner(port, logins if not options.no_demo else None), flush=True)
+    print(_banner(port, live_port, logins if not options.no_demo else None), flush=True)
     if options.exit:
         return 0
     while not supervisor.stopping.is_set():
@@ -106,7 +108,7 @@ def _run(root: Path, folder: Path, options: argparse.Namespace, supervisor: Supe
     return 0
 
 
-def _processes(root: Path, folder: Path, environment: dict[str, str], port: int) -> list[Child]:
+def _processes(root: Path, folder: Path, environment: dict[str, str]) -> list[Child]:
     """What runs beside the two servers. Only the provisioner is given the owner's credentials."""
     limited = {**environment, "DATABASE_URL": without_credentials(environment["DATABASE_URL"])}
     python, log = sys.executable, folder / "log"
@@ -116,8 +118,17 @@ def _processes(root: Path, folder: Path, environment: dict[str, str], port: int)
             "web",
             [
                 python, "-m", "granian", "config.wsgi:application", "--interface", "wsgi", "--host", HOST,
-                "--port", str(port), "--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers",
-                "--no-ws", "--working-dir", str(root),
+                "--port", environment["EAS_WEB_PORT"], "--workers", "2", "--blocking-threads", "4",
+                "--respawn-failed-workers", "--no-ws", "--working-dir", str(root),
+            ],
+            limited,
+        ),
+        (
+            "live",
+            [
+                python, "-m", "granian", "config.asgi:application", "--interface", "asginl", "--host", HOST,
+                "--port", environment["EAS_LIVE_PORT"], "--backpressure", "5000", "--no-ws",
+                "--workers-kill-timeout", "5", "--working-dir", str(root),
             ],
             limited,
         ),
@@ -138,9 +149,13 @@ def _processes(root: Path, folder: Path, environment: dict[str, str], port: int)
     ]
 
 
-def _wait_until_healthy(supervisor: Supervisor, environment: dict[str, str], port: int) -> None:
+def _wait_until_healthy(supervisor: Supervisor, environment: dict[str, str]) -> None:
     until = time.monotonic() + _PATIENCE
-    waiting = {"web": lambda: _is_ready(port), "workers": lambda: _workers(environment) >= 3}
+    waiting = {
+        "web": lambda: _is_ready(int(environment["EAS_WEB_PORT"])),
+        "live": lambda: _is_ready(int(environment["EAS_LIVE_PORT"])),
+        "workers": lambda: _workers(environment) >= 3,
+    }
     while waiting:
         if supervisor.stopping.is_set():
             raise KeyboardInterrupt
@@ -241,7 +256,7 @@ def _reset(folder: Path) -> None:
     say("the embedded data are deleted")
 
 
-def _banner(port: int, logins: Path | None) -> str:
+def _banner(port: int, live_port: int, logins: Path | None) -> str:
     lines = ["", "  EAS is running", ""]
     people: list[dict[str, Any]] = json.loads(logins.read_text()) if logins and logins.is_file() else []
     host = "localhost"
@@ -260,6 +275,7 @@ def _banner(port: int, logins: Path | None) -> str:
         ]
     lines += [
         "",
+        f"  Live views answer on port {live_port}, under the same hosts: /api/v1/live/",
         f"  Where *.localhost is not known:  curl -H 'Host: {host}' http://{HOST}:{port}/api/v1/schema/",
         "  Logs: var/log/    Ctrl-C stops everything; data stay in var/",
         "",

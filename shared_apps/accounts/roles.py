@@ -65,6 +65,8 @@ class Can(models.TextChoices):
     REGISTER_AWAY = "register_away", "Take and give back one's own place at another campus's event"
     READ_VISITS = "read_visits", "Read visits to and from other campuses (students: their own)"
     READ_REPORTS = "read_reports", "Read reports (organizers: of the events they run)"
+    FOLLOW_EVENTS = "follow_events", "Follow the attendance of an event live (organizers: of events they run)"
+    FOLLOW_ONESELF = "follow_oneself", "Follow one's own marks live"
     READ_TRANSCRIPT = "read_transcript", "Read one's own participation (campus admins: anybody's)"
     READ_OVERVIEW = "read_overview", "Read figures of all campuses"
     READ_LEDGER = "read_ledger", "Read the ledger of all campuses and its totals"
@@ -119,6 +121,8 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.REGISTER_AWAY: _PEOPLE,
     Can.READ_VISITS: _PEOPLE,
     Can.READ_REPORTS: _STAFF,
+    Can.FOLLOW_EVENTS: _STAFF,
+    Can.FOLLOW_ONESELF: _PEOPLE,
     Can.READ_TRANSCRIPT: _PEOPLE,
     Can.READ_OVERVIEW: frozenset({Role.SUPER_ADMIN}),
     Can.READ_LEDGER: frozenset({Role.SUPER_ADMIN}),
@@ -133,6 +137,7 @@ NOT_WHILE_ACTING: Final = frozenset(
     {
         Can.USE_OWN_ACCOUNT,
         Can.CARRY_PASS,
+        Can.FOLLOW_ONESELF,
         Can.HAVE_PHOTO,
         Can.HAVE_CALENDAR,
         Can.REGISTER_AWAY,

@@ -332,6 +332,9 @@ CAMPUS_CASES: dict[str, Case] = {
     "GET reports/comparison/": Case("organizer", 200, query_ids={"events": "event"}),
     "GET reports/visits/": Case("organizer", 200),
     "GET reports/transcript/": Case("student", 200),
+    # A web process looks at everything, and then says that the live process holds the stream.
+    "GET live/events/{event_id}/": Case("organizer", 421, ids={"event_id": "event"}),
+    "GET live/me/": Case("student", 421),
     "GET events/flags/": Case("organizer", 200),
     "GET events/flags/{pk}/": Case("organizer", 200, ids={"pk": "flag"}),
     "POST events/flags/{pk}/dismiss/": Case("admin", 200, ids={"pk": "flag"}, body=lambda _: {"note": "a sister"}),
