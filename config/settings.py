@@ -97,6 +97,7 @@ ALLOWED_HOSTS = ["*"]
 USE_X_FORWARDED_HOST = False  # a client could choose the campus with it
 PUBLIC_HOSTS: list[str] = ENV["EAS_PUBLIC_HOSTS"]
 WEB_PORT: int = ENV["EAS_WEB_PORT"]
+LIVE_PORT: int = ENV["EAS_LIVE_PORT"]
 LIVE_STREAMS: int = ENV["EAS_LIVE_STREAMS"]
 PROXY_COUNT: int = 0 if ENVIRONMENT != PRODUCTION and "EAS_PROXY_COUNT" not in os.environ else ENV["EAS_PROXY_COUNT"]
 REGISTRY_TTL: int = ENV["EAS_REGISTRY_TTL"]

@@ -10,7 +10,7 @@ class LiveElsewhere(DomainError):
 
     status: ClassVar[int] = 421
     code = "live_elsewhere"
-    detail = "Live views are answered by a process of their own, which a proxy reaches under /api/v1/live/."
+    detail = "Live views are answered by the live process: a proxy sends it /api/v1/live/."
 
 
 class TooManyStreams(TooManyRequests):

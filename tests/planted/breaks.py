@@ -40,6 +40,8 @@ TRANSFERS = "tests/shared_apps/federation/test_transfers.py"
 CLOSING = "tests/tenant_apps/attendance/test_closing.py"
 ROLL_CALLS = "tests/tenant_apps/attendance/test_roll_calls.py"
 SCAN_FILES = "tests/tenant_apps/attendance/test_imports.py"
+STREAMS = "tests/tenant_apps/live/test_streams.py"
+NEWS = "tests/tenant_apps/live/test_news.py"
 EXAMPLE = "docs/how-to/scanner.py"
 SCANNER_EXAMPLE = "tests/journeys/test_scanner_example.py"
 ROSTER = "tests/tenant_apps/attendance/test_roster.py"
@@ -1398,6 +1400,34 @@ BREAKS = (
         'dict(self.revoked) if revocations["is_delta"] else {}',
         "{}",
         (SCANNER_EXAMPLE,),
+    ),
+    Break(
+        "a live view of one event tells of another",
+        "tenant_apps/live/hub.py",
+        "about.get(_key(stream.topic), {})",
+        "next(iter(about.values()), {})",
+        (f"{STREAMS}::test_an_organizer_sees_arrivals_refusals_and_corrections",),
+    ),
+    Break(
+        "any organizer follows any event live",
+        "tenant_apps/live/api/views.py",
+        "        get_reported_event(user=actor(request), event_id=event_id)\n",
+        "",
+        (f"{MATRIX}::test_campus_route[GET live/events/{{event_id}}/]",),
+    ),
+    Break(
+        "a live view outlives its token",
+        "tenant_apps/live/hub.py",
+        "if stream.token_id not in good:",
+        "if False:",
+        (f"{STREAMS}::test_a_right_that_is_lost_ends_the_stream",),
+    ),
+    Break(
+        "a live view takes transactions to end in the order of their numbers",
+        "tenant_apps/live/selectors.py",
+        "SELECT pg_snapshot_xmin(s)::text::bigint AS horizon",
+        "SELECT pg_snapshot_xmax(s)::text::bigint AS horizon",
+        (NEWS,),
     ),
 )
 

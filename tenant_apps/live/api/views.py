@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -37,7 +38,7 @@ class LiveView(View):
         Raises: LiveElsewhere, TooManyStreams.
         """
         if not isinstance(request._request, LiveRequest):
-            raise LiveElsewhere
+            raise LiveElsewhere(f"{LiveElsewhere.detail} Without one, it is on port {settings.LIVE_PORT}.")
         user = actor(request)
         stream = Stream(
             campus=request._request.campus,  # type: ignore[attr-defined]
