@@ -1,17 +1,21 @@
 """live/: whoever may see it is told what happens, once, whatever breaks between; nobody else is told anything."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from shared_apps.accounts.services.tokens import revoke_tokens
 from shared_apps.common.clock import now
 from shared_apps.common.ids import uuid7
 from tenant_apps.events.models import Event
+from tenants.context import owner_context
 from tests.cast import Cast, Http, Person, Site
 from tests.factories import make_event, make_shared_event, pass_of
 from tests.live import Listener, LiveProcess, Message, live_process
@@ -206,3 +210,31 @@ def end_of(listener: Listener) -> str:
     assert message.event == "end"
     assert listener.next() is None
     return str(message.data["errors"][0]["code"])
+
+
+def test_streams_have_no_connections_of_their_own_and_end_with_the_process(cast: Cast, live: LiveProcess) -> None:
+    sites = (cast.malimono, cast.delcarmen, cast.snsu)
+    before = count_connections()
+    listeners = [
+        follow(live, "me/", person)
+        for site in sites
+        for person in (site.student, site.friend, site.organizer, site.admin)
+        for _ in range(6)
+    ]
+    for listener in listeners:
+        assert listener.next().event == "snapshot"  # type: ignore[union-attr]
+    assert len(listeners) == 72
+    # Eight threads at most, for each login that is in use.
+    assert count_connections() - before <= 8 * 4
+
+    live.stop()
+    for listener in listeners:
+        with suppress(OSError, HTTPException):
+            assert listener.next() is None
+    assert "Traceback" not in live.log.read_text()
+
+
+def count_connections() -> int:
+    with owner_context(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
