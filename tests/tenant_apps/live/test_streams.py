@@ -118,6 +118,7 @@ def test_nobody_else_opens_a_stream(cast: Cast, live: LiveProcess) -> None:
     assert api.status == 404  # the API is not served here
 
 
+@pytest.mark.slow
 def test_what_came_while_one_was_away_is_told_once(cast: Cast, http: Http, live: LiveProcess) -> None:
     here = cast.malimono
     event = make_event(here)
@@ -212,6 +213,7 @@ def end_of(listener: Listener) -> str:
     return str(message.data["errors"][0]["code"])
 
 
+@pytest.mark.slow
 def test_streams_have_no_connections_of_their_own_and_end_with_the_process(cast: Cast, live: LiveProcess) -> None:
     sites = (cast.malimono, cast.delcarmen, cast.snsu)
     before = count_connections()
