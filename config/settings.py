@@ -349,6 +349,7 @@ SPECTACULAR_SETTINGS = {
             "federation": "Events, places, visits and transfers between campuses",
             "reports": "Figures, the rows behind them, and transcripts",
             "certificates": "Certificates of attendance, and how one is verified",
+            "live": "What happens, as it happens",
             "notifications": "What one is told",
             "uploads": "Pictures and documents",
             "periodic": "What runs by itself",
