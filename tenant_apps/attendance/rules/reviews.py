@@ -36,6 +36,7 @@ class FlagKind(models.TextChoices):
     TOO_FAR = "too_far", "Present at two places too far apart for the time between"
     MANUAL_SHARE = "manual_share", "An unusual share of an event was marked by hand"
     SELF_MARKED = "self_marked", "An organizer marked themselves"
+    STAFF_MARKED = "staff_marked", "An organizer was marked by hand by somebody else"
     WRONG_CLOCK = "wrong_clock", "A device's clock was far off"
     SEQUENCE_GAP = "sequence_gap", "Scans of a device have not arrived"
     SEQUENCE_RESTART = "sequence_restart", "A device counted its scans anew"

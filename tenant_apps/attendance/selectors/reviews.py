@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from shared_apps.accounts.models import User
-from shared_apps.accounts.roles import Role
+from shared_apps.accounts.roles import STAFF_ROLES, Role
 from tenant_apps.attendance.errors import FlagNotFound
 from tenant_apps.attendance.models import Flag, Scan
 from tenant_apps.attendance.rules.reviews import (
@@ -255,6 +255,31 @@ def find_self_marked(since: datetime) -> list[Finding]:
             person_id=person_id, is_whole=False, evidence={"scans": scans[:_MOST_IDS], "count": len(scans)},
         )
         for session_id, user_id, person_id, event_id, scans in rows
+    ]  # fmt: skip
+
+
+def find_staff_marked(since: datetime) -> list[Finding]:
+    """Organizers and campus admins whom a colleague recorded by hand: a friend's favour looks like that."""
+    rows = _rows(
+        """
+        SELECT s.session_id, s.user_id, u.person_id, s.event_id, array_agg(s.id::text ORDER BY s.received_at),
+               array_agg(DISTINCT s.operator_id::text)
+          FROM attendance_scan s
+          JOIN accounts_user u ON u.id = s.user_id
+          JOIN events_event e ON e.id = s.event_id AND e.published_at IS NOT NULL
+         WHERE s.received_at >= %(since)s AND s.operator_id <> s.user_id AND s.method IN ('student_id', 'user')
+           AND s.outcome = 'recorded' AND u.role = ANY(%(staff)s)
+         GROUP BY 1, 2, 3, 4
+        """,
+        since=since, staff=list(STAFF_ROLES),
+    )  # fmt: skip
+    return [
+        Finding(
+            kind=FlagKind.STAFF_MARKED, subject=f"{session_id}:{user_id}", event_id=event_id, session_id=session_id,
+            person_id=person_id, is_whole=False,
+            evidence={"scans": scans[:_MOST_IDS], "count": len(scans), "operators": operators[:_MOST_IDS]},
+        )
+        for session_id, user_id, person_id, event_id, scans, operators in rows
     ]  # fmt: skip
 
 

@@ -301,6 +301,25 @@ def test_an_organizer_who_marks_themselves(cast: Cast) -> None:
     assert only(site).person_id == site.organizer.user.person_id
 
 
+def test_an_organizer_whom_a_friend_marks(cast: Cast, http: Http) -> None:
+    site = cast.malimono
+    event, other = make_event(site), make_event(site)
+    with site.here():
+        for friend, where, person in (
+            (site.admin, event, site.organizer), (site.scanner, other, site.other_organizer),
+            (site.admin, event, site.student),
+        ):  # fmt: skip
+            request = ScanRequest(event_id=where.pk, method=Method.USER, value=str(person.id))
+            assert record_scan(by=friend.user, at=now(), scan=request).status == 201
+    put(site, event, site.admin, method="pass")
+
+    assert review(site) == review(site) == [("staff_marked", "open")] * 2
+    (flag,) = http.get(PATH, by=site.organizer, event=str(event.pk)).json()["results"]
+    assert (flag["person"], flag["evidence"]["operators"]) == (str(site.organizer.user.person_id), [str(site.admin.id)])
+    assert http.post(f"{PATH}{flag['id']}/dismiss/", {"note": "Fine"}, by=site.organizer).status_code == 403
+    assert http.get(PATH, by=cast.delcarmen.admin).json()["count"] == 0
+
+
 def test_clocks_that_are_far_off(cast: Cast) -> None:
     site = cast.malimono
     event = make_event(site)
