@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 # Instants outside are refused at the door: they overflow when moved to a zone, and no event is that far away.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+# A clock that lost its battery says 1970 or 1980, one that overflowed 2106: what it says can be kept, and corrected.
+EARLIEST_OF_DEVICES = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST_OF_DEVICES = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def now() -> datetime:

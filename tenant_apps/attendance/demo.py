@@ -321,7 +321,7 @@ class _Maker:
             id=id_, fingerprint=hashlib.sha256(id_.bytes).digest(), event_id=row.event_id, session_id=row.session_id,
             user_id=row.user_id, attendance_id=row.pk, operator_id=row.operator_id or id_, direction=direction,
             method=row.method, outcome=outcome, code=code, received_at=when, effective_at=when,
-            answer={"outcome": outcome, "code": code},
+            answer={"outcome": outcome, "code": code, "detail": code.label},
         )  # fmt: skip
 
     def _local(self, days: int, clock: time) -> datetime:

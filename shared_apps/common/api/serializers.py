@@ -9,7 +9,7 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from shared_apps.common.clock import EARLIEST, LATEST
+from shared_apps.common.clock import EARLIEST, EARLIEST_OF_DEVICES, LATEST, LATEST_OF_DEVICES
 from shared_apps.common.text import PRINTABLE
 
 _MOST_UNKNOWN: Final = 20
@@ -54,6 +54,7 @@ class IdField(serializers.UUIDField):
 class InstantField(serializers.DateTimeField):
     """An instant: ISO 8601. Without an offset it is wall time in the campus's zone, and it is answered in that zone."""
 
+    earliest, latest = EARLIEST, LATEST
     default_error_messages = {"out_of_range": "Must lie between the years 2000 and 2100."}
 
     def default_timezone(self) -> tzinfo:
@@ -70,9 +71,16 @@ class InstantField(serializers.DateTimeField):
             moment = super().to_internal_value(value)
         except OverflowError:
             self.fail("out_of_range")
-        if not EARLIEST <= moment < LATEST:
+        if not self.earliest <= moment < self.latest:
             self.fail("out_of_range")
         return moment
+
+
+class DeviceClockField(InstantField):
+    """An instant as the clock of a device showed it, however wrong: no scan is refused for that."""
+
+    earliest, latest = EARLIEST_OF_DEVICES, LATEST_OF_DEVICES
+    default_error_messages = {"out_of_range": "Must lie between the years 1900 and 2200."}
 
 
 class AnyField(serializers.Field):

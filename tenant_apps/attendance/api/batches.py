@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from shared_apps.accounts.api.base import View, actor
 from shared_apps.accounts.roles import Can
-from shared_apps.common.api.serializers import AnyField, IdField, InstantField, StrictSerializer
+from shared_apps.common.api.serializers import AnyField, DeviceClockField, IdField, InstantField, StrictSerializer
 from shared_apps.common.clock import now
 from tenant_apps.attendance.api.plain import read_plain_scan
 from tenant_apps.attendance.api.serializers import MarkAttendanceSerializer, ScanAnswerSerializer, read_scan
@@ -48,7 +48,7 @@ class ScansField(serializers.ListField):
 class BatchSerializer(StrictSerializer):
     """Up to 500 scans, of any events, in any order."""
 
-    device_now = InstantField(
+    device_now = DeviceClockField(
         required=False, allow_null=True, help_text="The device's clock as it sends this: by it its times are corrected"
     )
     queue_depth = serializers.IntegerField(

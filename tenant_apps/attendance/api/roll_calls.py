@@ -14,6 +14,7 @@ from shared_apps.accounts.roles import Can
 from shared_apps.common.api.serializers import IdField, InstantField, StrictSerializer
 from shared_apps.common.clock import now
 from shared_apps.common.text import PRINTABLE
+from tenant_apps.attendance.api.serializers import LookedSerializer
 from tenant_apps.attendance.errors import PersonNotNamed
 from tenant_apps.attendance.models import Attendance
 from tenant_apps.attendance.rules.imports import RowOutcome
@@ -103,6 +104,7 @@ class CalledSerializer(serializers.Serializer):
     outcome = serializers.ChoiceField(choices=RowOutcome.choices)
     code = serializers.CharField(help_text="As mark_attendance has it")
     detail = serializers.CharField(help_text="A sentence for the operator")
+    rules = LookedSerializer(many=True, help_text="The rules that were looked at, in order; the last one decided")
     attendance = serializers.UUIDField(allow_null=True)
     status = serializers.ChoiceField(
         choices=AttendanceStatus.choices, allow_null=True, help_text="The attendance after it; null: refused"
@@ -225,6 +227,7 @@ def _result(called: Called) -> dict[str, Any]:
         "outcome": outcome,
         "code": code,
         "detail": detail,
+        "rules": called.answer.body.get("rules", []),
         "attendance": attendance.get("id"),
         "status": attendance.get("status"),
     }

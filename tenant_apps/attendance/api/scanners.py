@@ -16,7 +16,13 @@ from rest_framework.response import Response
 from shared_apps.accounts.api.base import View, ViewSet, actor
 from shared_apps.accounts.roles import Can
 from shared_apps.common.api.lists import answer_list
-from shared_apps.common.api.serializers import IdField, InstantField, ReasonSerializer, StrictSerializer
+from shared_apps.common.api.serializers import (
+    DeviceClockField,
+    IdField,
+    InstantField,
+    ReasonSerializer,
+    StrictSerializer,
+)
 from shared_apps.common.clock import now
 from shared_apps.common.network import client_address
 from shared_apps.common.text import PRINTABLE
@@ -76,7 +82,7 @@ class EnrolSerializer(StrictSerializer):
 class ContactSerializer(StrictSerializer):
     """What a device says of itself."""
 
-    device_now = InstantField(help_text="Its own clock at the moment of sending")
+    device_now = DeviceClockField(help_text="Its own clock at the moment of sending")
     queue_depth = serializers.IntegerField(min_value=0, max_value=2_000_000_000, help_text="Scans still to be sent")
     software = serializers.CharField(max_length=200, required=False, allow_blank=True, validators=[PRINTABLE])
     manifest_version = serializers.CharField(

@@ -2,11 +2,18 @@
 
 from typing import Any, Final
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from shared_apps.accounts.rules import display_name
-from shared_apps.common.api.serializers import IdField, InstantField, ReasonSerializer, StrictSerializer
+from shared_apps.common.api.serializers import (
+    DeviceClockField,
+    IdField,
+    InstantField,
+    ReasonSerializer,
+    StrictSerializer,
+)
 from shared_apps.common.text import PRINTABLE
 from shared_apps.federation.passes import LONGEST
 from tenant_apps.attendance.errors import PersonNotNamed
@@ -34,7 +41,7 @@ class MarkAttendanceSerializer(StrictSerializer):
     scan_id = IdField(
         required=False, allow_null=True, help_text="Your own id of this scan: a retry gets the first answer"
     )
-    captured_at = InstantField(
+    captured_at = DeviceClockField(
         required=False, allow_null=True, help_text="When the device scanned; the server's time counts without it"
     )
     direction = serializers.ChoiceField(choices=Direction.choices, default=Direction.IN)
@@ -42,7 +49,7 @@ class MarkAttendanceSerializer(StrictSerializer):
         max_length=500, required=False, default="", allow_blank=True, validators=[PRINTABLE],
         help_text="Why by hand, for marks without a pass",
     )  # fmt: skip
-    device_now = InstantField(
+    device_now = DeviceClockField(
         required=False,
         allow_null=True,
         help_text="The device's clock as it sends this: by it ``captured_at`` is corrected",
@@ -81,6 +88,13 @@ def read_scan(data: dict[str, Any], *, skew: int | None, **more: Any) -> ScanReq
     )
 
 
+class LookedSerializer(serializers.Serializer):
+    """One rule that was looked at."""
+
+    rule = serializers.ChoiceField(choices=Rule.choices)
+    held = serializers.BooleanField()
+
+
 class ScanSerializer(serializers.ModelSerializer):
     """One row of the scan log."""
 
@@ -91,6 +105,8 @@ class ScanSerializer(serializers.ModelSerializer):
     attendance = serializers.UUIDField(source="attendance_id", allow_null=True)
     scanner = serializers.UUIDField(source="scanner_id", allow_null=True)
     operator = serializers.UUIDField(source="operator_id")
+    detail = serializers.SerializerMethodField(help_text="The sentence that the operator was told")
+    rules = serializers.SerializerMethodField(help_text="The rules that were looked at, in order; the last one decided")
     captured_at = InstantField(allow_null=True)
     received_at = InstantField()
     effective_at = InstantField()
@@ -99,9 +115,16 @@ class ScanSerializer(serializers.ModelSerializer):
         model = Scan
         fields = (
             "id", "scan_id", "event", "session", "user", "guest", "attendance", "operator", "door", "scanner",
-            "sequence", "direction", "method", "outcome", "code", "reason", "captured_at", "received_at",
-            "effective_at", "time_corrected", "skew",
+            "sequence", "direction", "method", "outcome", "code", "detail", "rules", "reason", "captured_at",
+            "received_at", "effective_at", "time_corrected", "skew",
         )  # fmt: skip
+
+    def get_detail(self, scan: Scan) -> str:
+        return str(scan.answer.get("detail", ""))
+
+    @extend_schema_field(LookedSerializer(many=True))
+    def get_rules(self, scan: Scan) -> list[dict[str, Any]]:
+        return list(scan.answer.get("rules", ()))
 
 
 class CorrectSerializer(ReasonSerializer):
@@ -278,13 +301,6 @@ class FirstRecordSerializer(serializers.Serializer):
     at = InstantField()
     method = serializers.ChoiceField(choices=Method.choices)
     operator = serializers.UUIDField(allow_null=True)
-
-
-class LookedSerializer(serializers.Serializer):
-    """One rule that was looked at."""
-
-    rule = serializers.ChoiceField(choices=Rule.choices)
-    held = serializers.BooleanField()
 
 
 class ScanAnswerSerializer(serializers.Serializer):

@@ -125,6 +125,10 @@ def test_scan_log_shows_refusals_by_cursor(cast: Cast, http: Http, recorded: dic
 
     assert [row["code"] for row in log["results"]] == ["unknown_pass", "recorded", "recorded"]
     assert [row["code"] for row in refused["results"]] == ["unknown_pass"]
+    assert refused["results"][0]["detail"] == "This is not a pass."
+    assert refused["results"][0]["rules"] == [
+        {"rule": "event_open", "held": True}, {"rule": "proof_genuine", "held": False},
+    ]  # fmt: skip
     assert other["results"] == []
 
 

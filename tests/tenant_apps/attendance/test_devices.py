@@ -1,6 +1,6 @@
 """Enrolled devices: which events, until when, by which door, and whose clock."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -110,6 +110,62 @@ def test_eight_hours_offline_with_a_wrong_clock_come_out_right(cast: Cast, http:
         assert abs(scan.effective_at - true) < timedelta(seconds=10)
         assert scan.captured_at == true + ahead
         assert (scan.skew, scan.time_corrected) == (body["scan"]["skew"], True)
+
+
+@pytest.mark.parametrize(
+    "shows", ["1970-01-01T00:10:00+00:00", "1980-01-06T00:10:00+00:00", "2106-02-07T06:28:15+00:00"]
+)
+def test_a_clock_that_lost_its_battery_loses_no_scan(cast: Cast, http: Http, shows: str) -> None:
+    campus = cast.malimono
+    event = make_event(campus, starts=-8 * 60 - 5)
+    enrol(campus.scanner, event)
+    device_now, scan_id = datetime.fromisoformat(shows), str(uuid4())
+    scan = {"event_id": str(event.pk), "student_id": "2024-0001", "scan_id": scan_id,
+            "captured_at": (device_now - timedelta(hours=8)).isoformat()}  # fmt: skip
+    said = {"device_now": shows}
+
+    batch = http.post("events/attendance/batch/", {"scans": [scan], **said}, by=campus.scanner).json()
+    single = http.post(MARK, {**scan, **said}, by=campus.scanner)
+    contact = http.post("events/scanners/contact/", {**said, "queue_depth": 0, "software": "1"}, by=campus.scanner)
+
+    (result,) = batch["results"]
+    assert (result["status"], result["body"]["attendance"]["status"]) == (201, "present")
+    assert (single.status_code, single.json()) == (201, result["body"])
+    assert contact.status_code == 200
+    assert abs(contact.json()["skew"] - batch["skew"]) < 60_000
+    with campus.here():
+        stored = Scan.objects.get()
+        assert abs(stored.effective_at - (now() - timedelta(hours=8))) < timedelta(minutes=1)
+        assert (stored.captured_at, stored.time_corrected) == (device_now - timedelta(hours=8), True)
+
+
+def test_a_clock_that_was_set_between_scan_and_upload_loses_no_scan(cast: Cast, http: Http) -> None:
+    """Nobody can know when the scans were taken: the server's time counts where the device's cannot be, flagged."""
+    campus = cast.malimono
+    event = make_event(campus)
+    enrol(campus.scanner, event)
+    taken = [
+        datetime(1970, 1, 1, 0, 5, tzinfo=UTC), datetime(2106, 1, 1, tzinfo=UTC), now() + timedelta(hours=1),
+        now() - timedelta(days=4), now() - timedelta(minutes=1),
+    ]  # fmt: skip
+    scans = [
+        {"event_id": str(event.pk), "student_id": "2024-0001", "scan_id": str(uuid4()), "sequence": number,
+         "captured_at": moment.isoformat()}
+        for number, moment in enumerate(taken)
+    ]  # fmt: skip
+
+    def send() -> list[tuple[int, dict]]:
+        body = {"scans": scans, "device_now": now().isoformat()}
+        results = http.post("events/attendance/batch/", body, by=campus.scanner).json()["results"]
+        return [(result["status"], result["body"]) for result in results]
+
+    first = send()
+
+    assert sorted(status for status, _ in first) == [200, 200, 200, 200, 201]
+    assert send() == first
+    with campus.here():
+        assert [scan.time_corrected for scan in Scan.objects.order_by("sequence")] == [True, True, True, True, False]
+        assert Attendance.objects.count() == 1
 
 
 def test_a_clock_that_is_right_is_believed_for_three_days(cast: Cast, http: Http) -> None:

@@ -63,6 +63,7 @@ def test_a_group_is_recorded_but_for_those_who_are_not_there(cast: Cast, http: H
     (ana,) = answer.json()["results"]
     assert (ana["user"], ana["student_id"], ana["display_name"]) == (str(campus.student.id), "2024-0001", "Ana Reyes")
     assert (ana["outcome"], ana["code"], ana["status"]) == ("recorded", "recorded", "present")
+    assert ana["rules"][-1] == {"rule": "first_time", "held": True}
     with campus.here():
         scan = Scan.objects.get()
         assert (scan.door, scan.method, scan.reason, scan.time_corrected) == (
