@@ -26,6 +26,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 SERVED: Final = ("/api/v1/live/", "/health/")
 HEARTBEAT: Final = 15.0
 """Seconds of silence after which a stream shows that it is alive, and how far it is."""
+MOST_BYTES: Final = 4_194_304
+"""After so much a stream is closed, and its client resumes. granian takes whatever it is given, read or not."""
 _THREADS: Final = 4
 
 
@@ -97,8 +99,10 @@ class LiveApplication:
 
 async def _write(stream: Stream, send: Send) -> None:
     message: bytes | None = b": welcome\n\n"
-    while message is not None:
+    sent = 0
+    while message is not None and sent < MOST_BYTES:
         await send({"type": "http.response.body", "body": message, "more_body": True})
+        sent += len(message)
         try:
             message = await asyncio.wait_for(stream.messages.get(), HEARTBEAT)
         except TimeoutError:
