@@ -6,9 +6,15 @@ import pytest
 import pytest_django
 from django.conf import settings
 from django.test import override_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests import databases
 from tests.cast import Cast, Http, Site, gather_cast
+
+# No test is timed: on a busy machine each example takes as long as it takes.
+hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
