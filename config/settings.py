@@ -78,6 +78,7 @@ TENANT_APPS = [
     "tenant_apps.reports",
     "tenant_apps.certificates",
     "tenant_apps.live",
+    "tenant_apps.exports",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
 
@@ -197,6 +198,7 @@ CELERY_BEAT_SCHEDULE = {
     "review-scans": _beat("tenant_apps.attendance.tasks.review_every_campus", 60.0),
     "remind-of-requests": _beat("tenant_apps.attendance.tasks.remind_every_campus", 600.0),
     "sweep-uploads": _beat("tenant_apps.uploads.tasks.sweep_every_campus", 3600.0),
+    "expire-exports": _beat("tenant_apps.exports.tasks.expire_every_campus", 600.0),
     "roll-up-campuses": _beat("tenant_apps.reports.tasks.roll_up_every_campus", 300.0),
     "send-mails": _beat("tenant_apps.notifications.tasks.send_mails_everywhere", 60.0),
     "remind-of-sessions": _beat("tenant_apps.events.tasks.remind_everywhere", 60.0),
@@ -386,6 +388,8 @@ SPECTACULAR_SETTINGS = {
         "ScannerKind": "tenant_apps.attendance.rules.scanners.ScannerKind",
         "UploadKind": "tenant_apps.uploads.rules.UploadKind",
         "MediaType": "tenant_apps.uploads.rules.MediaType",
+        "ExportState": "tenant_apps.exports.rules.exports.ExportState",
+        "ExportFormat": "tenant_apps.exports.rules.exports.ExportFormat",
         "RunState": "tenant_apps.certificates.rules.RunState",
         "TransferState": "shared_apps.federation.rules.TransferState",
         "TransferDirection": "shared_apps.federation.rules.TransferDirection",

@@ -16,6 +16,7 @@ from tenant_apps.attendance.api.urls import urls as attendance_urls
 from tenant_apps.certificates.api.urls import urls as certificate_urls
 from tenant_apps.events.api.urls import upload_urls as poster_urls
 from tenant_apps.events.api.urls import urls as event_urls
+from tenant_apps.exports.api.urls import urls as export_urls
 from tenant_apps.live.api.urls import urls as live_urls
 from tenant_apps.notifications.api.urls import urls as notice_urls
 from tenant_apps.reports.api.urls import event_urls as paper_urls
@@ -37,6 +38,7 @@ api: list[Any] = [
     path("notifications/", include(notice_urls)),
     path("uploads/", include([*upload_urls, *poster_urls, *evidence_urls])),
     path("reports/", include(report_urls)),
+    path("reports/exports/", include(export_urls)),
     path("certificates/", include(certificate_urls)),
     path("live/", include(live_urls)),
     path("campus/", include(campus_router.urls)),

@@ -67,6 +67,7 @@ class Can(models.TextChoices):
     READ_REPORTS = "read_reports", "Read reports (organizers: of the events they run)"
     FOLLOW_EVENTS = "follow_events", "Follow the attendance of an event live (organizers: of events they run)"
     FOLLOW_ONESELF = "follow_oneself", "Follow one's own marks live"
+    EXPORT = "export", "Have lists and reports that one may read made into files; fetch one's own files"
     READ_TRANSCRIPT = "read_transcript", "Read one's own participation (campus admins: anybody's)"
     READ_OVERVIEW = "read_overview", "Read figures of all campuses"
     READ_LEDGER = "read_ledger", "Read the ledger of all campuses and its totals"
@@ -123,6 +124,7 @@ PERMISSIONS: Final[dict[Can, frozenset[Role]]] = {
     Can.READ_REPORTS: _STAFF,
     Can.FOLLOW_EVENTS: _STAFF,
     Can.FOLLOW_ONESELF: _PEOPLE,
+    Can.EXPORT: _PEOPLE,
     Can.READ_TRANSCRIPT: _PEOPLE,
     Can.READ_OVERVIEW: frozenset({Role.SUPER_ADMIN}),
     Can.READ_LEDGER: frozenset({Role.SUPER_ADMIN}),
@@ -145,6 +147,7 @@ NOT_WHILE_ACTING: Final = frozenset(
         Can.ENTER_VENUE_CODE,
         Can.ASK_FOR_CORRECTION,
         Can.READ_NOTICES,
+        Can.EXPORT,
     }
 )
 

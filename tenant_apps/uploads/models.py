@@ -19,7 +19,7 @@ class Upload(models.Model):
     kind = models.CharField(max_length=16, choices=UploadKind.choices)
     # The campus, the person, the event or the request that it belongs to; the apps above know them.
     subject_id = models.UUIDField()
-    media_type = models.CharField(max_length=32, choices=MediaType.choices)
+    media_type = models.CharField(max_length=80, choices=MediaType.choices)
     # Random, below the folder of the campus.
     file_name = models.CharField(max_length=64)
     size = models.PositiveIntegerField()

@@ -14,14 +14,17 @@ class UploadKind(models.TextChoices):
     PHOTO = "photo", "A person's photo"
     POSTER = "poster", "An event's poster"
     EVIDENCE = "evidence", "What proves an excuse or a correction"
+    EXPORT = "export", "A list as a file, made by EAS"
 
 
 class MediaType(models.TextChoices):
-    """What is kept. Pictures are written anew, so that WebP becomes one of the first two."""
+    """What is kept. Pictures are written anew, so that WebP becomes one of the first two; tables EAS makes itself."""
 
     PNG = "image/png"
     JPEG = "image/jpeg"
     PDF = "application/pdf"
+    CSV = "text/csv"
+    XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,13 @@ SHAPES: Final = {
     UploadKind.POSTER: Shape(MediaType.JPEG, 2048),
     UploadKind.EVIDENCE: Shape(MediaType.JPEG, 3072),
 }
-ENDINGS: Final = {MediaType.PNG: "png", MediaType.JPEG: "jpg", MediaType.PDF: "pdf"}
+ENDINGS: Final = {
+    MediaType.PNG: "png",
+    MediaType.JPEG: "jpg",
+    MediaType.PDF: "pdf",
+    MediaType.CSV: "csv",
+    MediaType.XLSX: "xlsx",
+}
 MOST_EVIDENCE: Final = 5
 
 _IMAGES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.core.files.base import File
 from django.db.models import QuerySet, Sum
 
 from shared_apps.accounts.models import User
@@ -9,7 +10,7 @@ from shared_apps.accounts.roles import Role
 from tenant_apps.uploads.errors import UploadNotFound
 from tenant_apps.uploads.models import Room, Upload
 from tenant_apps.uploads.rules import UploadKind
-from tenant_apps.uploads.storage import read_file
+from tenant_apps.uploads.storage import open_file, read_file
 
 
 def list_uploads(user: User) -> QuerySet[Upload]:
@@ -41,6 +42,14 @@ def read_upload(upload: Upload) -> bytes:
     Raises: UploadNotFound where its file has gone; StorageUnavailable.
     """
     return read_file(upload.file_name)
+
+
+def open_upload(upload: Upload) -> File:
+    """Open it, to be read piece by piece.
+
+    Raises: as ``read_upload``.
+    """
+    return open_file(upload.file_name)
 
 
 def sum_used(user: User) -> int:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, BinaryIO, Final, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -63,12 +63,28 @@ def keep_file(
         width=picture.width if picture else None, height=picture.height if picture else None,
         file_name=save_file(kept, ending=ENDINGS[media_type]), uploaded_by_id=by.pk, uploaded_at=at,
     )  # fmt: skip
-    try:
-        return _add(upload, by=by, at=at, confirm=confirm)
-    finally:
-        # Also where the same file was there before.
-        if not Upload.objects.filter(pk=upload.pk).exists():
-            _delete_quietly([upload.file_name])
+    return _add_or_delete(upload, by=by, at=at, confirm=confirm)
+
+
+def keep_made_file(
+    *, by: User, at: datetime, kind: UploadKind, subject_id: UUID, file: BinaryIO, media_type: MediaType,
+    confirm: Callable[[], None],
+) -> Upload:  # fmt: skip
+    """Keep an open file that EAS has made, in the room of ``by``; ``confirm`` is called in the transaction of the row,
+    and undoes all of it by raising. Call it outside ``atomic()``.
+
+    Locks: what ``confirm`` locks, then the campus's room. Raises: PersonQuotaReached, CampusQuotaReached, StorageFull,
+    StorageUnavailable.
+    """
+    file.seek(0)
+    digest = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+    size = file.tell()
+    file.seek(0)
+    upload = Upload(
+        kind=kind, subject_id=subject_id, media_type=media_type, size=size, digest=digest,
+        file_name=save_file(file, ending=ENDINGS[media_type]), uploaded_by_id=by.pk, uploaded_at=at,
+    )  # fmt: skip
+    return _add_or_delete(upload, by=by, at=at, confirm=confirm)
 
 
 @transaction.atomic
@@ -127,6 +143,15 @@ def _read(kind: UploadKind, content: bytes) -> tuple[Picture | None, MediaType]:
     if not is_whole_pdf(content):
         raise UnreadableDocument(attr="file")
     return None, MediaType.PDF
+
+
+def _add_or_delete(upload: Upload, *, by: User, at: datetime, confirm: Callable[[], None]) -> Upload:
+    try:
+        return _add(upload, by=by, at=at, confirm=confirm)
+    finally:
+        # Also where the same file was there before.
+        if not Upload.objects.filter(pk=upload.pk).exists():
+            _delete_quietly([upload.file_name])
 
 
 @transaction.atomic

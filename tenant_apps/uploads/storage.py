@@ -7,9 +7,9 @@ import errno
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
 
 from tenant_apps.uploads.errors import StorageFull, StorageUnavailable, UploadNotFound
@@ -20,13 +20,14 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _Found = TypeVar("_Found")
 
 
-def save_file(content: bytes, *, ending: str) -> str:
-    """Keep ``content`` in the folder of the current campus; return its new name.
+def save_file(content: bytes | BinaryIO, *, ending: str) -> str:
+    """Keep ``content``, of an open file all of it, in the folder of the current campus; return its new name.
 
     Raises: StorageFull, StorageUnavailable.
     """
     name = f"{secrets.token_hex(20)}.{ending}"
-    kept = _try(lambda: _storage().save(_path(name), ContentFile(content)))
+    file = ContentFile(content) if isinstance(content, bytes) else File(content)
+    kept = _try(lambda: _storage().save(_path(name), file))
     if kept != _path(name):  # 160 random bits, and yet there was such a file
         raise StorageUnavailable
     return name
@@ -43,6 +44,14 @@ def read_file(name: str) -> bytes:
             return bytes(file.read())
 
     return _try(read)
+
+
+def open_file(name: str) -> File:
+    """Open a file of the current campus, to be read piece by piece.
+
+    Raises: UploadNotFound, StorageUnavailable.
+    """
+    return _try(lambda: _storage().open(_path(name)))
 
 
 def delete_file(name: str) -> None:

@@ -25,6 +25,7 @@ WRITES = [
     ("POST", "events/attendance/batch/"),
     ("POST", "events/attendance/roll-call/"),
     ("POST", "certificates/runs/"),
+    ("POST", "reports/exports/"),
 ]
 BODIES = {
     "not json": (b"{", 400, "parse_error"),
@@ -83,7 +84,7 @@ LISTS = [
     "accounts/users/", "accounts/profiles/", "accounts/imports/", "events/events/", "events/attendance/",
     "events/attendance/scans/", "events/attendance/imports/", "events/attendance-requests/",
     "events/attendance-requests/to-decide/", "events/flags/", "auth/tokens/", "campus/campuses/",
-    "events/registrations/", "notifications/", "uploads/", "certificates/",
+    "events/registrations/", "notifications/", "uploads/", "certificates/", "reports/exports/",
 ]  # fmt: skip
 QUERIES = [
     {"search": "\x00"}, {"search": "x" * 65}, {"search": "' OR 1=1 --"}, {"search": "%_\\"}, {"search": "ñ" * 60},

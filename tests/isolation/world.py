@@ -22,6 +22,7 @@ from tenant_apps.certificates.models import Certificate
 from tenant_apps.certificates.services import request_run, work_off
 from tenant_apps.events.models import Event, Session
 from tenant_apps.events.services.calendars import renew_feed
+from tenant_apps.exports.services import make_file, request_export
 from tenant_apps.notifications.models import Notice
 from tenant_apps.notifications.services.notices import send_notices
 from tenant_apps.uploads.models import Room, Upload
@@ -151,6 +152,13 @@ def _close(site: Site) -> tuple[Event, Session]:
     return event, session
 
 
+def _export(site: Site) -> dict[str, str]:
+    """Make a file of what the student attended; stand in the campus."""
+    export = request_export(by=site.student.user, at=now(), dataset="attendance", format="csv", filters={})
+    make_file(export_id=export.pk, clock=now)
+    return {"export": str(export.pk)}
+
+
 def _fill(site: Site, cast: Cast, http: Http) -> Things:
     event = make_event(site, title=f"Secret of {site.campus.code}")
     with site.here():
@@ -187,6 +195,7 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
         )  # fmt: skip
         calendar = renew_feed(by=site.student.user, at=now())
         files = {**_files(site, event, request), **_certify(site, event)}
+        files = {**_files(site, event, request), **_certify(site, event), **_export(site)}
     required, closed = _close(site)
     comes = cast.snsu.student if site is cast.malimono else cast.snsu.friend
     granting = f"campus/campuses/{site.campus.id}/grants/"

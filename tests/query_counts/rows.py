@@ -39,6 +39,7 @@ from tenant_apps.attendance.models import (
 from tenant_apps.certificates.models import Certificate
 from tenant_apps.events.models import Event, Guest, Registration, Session
 from tenant_apps.events.rules.events import MOST_SESSIONS
+from tenant_apps.exports.models import Export
 from tenant_apps.notifications.models import Notice
 from tenant_apps.uploads.models import Upload
 from tenants.context import owner_context
@@ -284,6 +285,12 @@ def _work(
         )
         for presence in presences
     )  # fmt: skip
+    _add(
+        Export(
+            dataset="events", format="csv", state="done", requested_by_id=student, created_at=at, expires_at=at + _HOUR
+        )
+        for number in numbers
+    )
     _add(
         AuditEntry(at=at, action="test", target_type="event", target_id=ids["event"], actor_id=person.pk)
         for person in people

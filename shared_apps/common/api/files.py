@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.core.files.base import File
+from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from rest_framework import serializers
@@ -54,7 +55,7 @@ class KeptFileSerializer(serializers.Serializer):
 
 def answer_file(
     request: Request,
-    content: bytes,
+    content: bytes | File,
     *,
     media_type: str,
     name: str,
@@ -62,8 +63,14 @@ def answer_file(
     as_attachment: bool = True,
     cache: str = "private, no-cache",
 ) -> HttpResponseBase:
-    """Return a file, or 304 where the client has this one already. ``name`` is ours, of plain letters."""
-    response = HttpResponse(content, content_type=media_type)
+    """Return a file, or 304 where the client has this one already. ``name`` is ours, of plain letters. An open file is
+    sent piece by piece.
+    """
+    response: Any = (
+        HttpResponse(content, content_type=media_type)
+        if isinstance(content, bytes)
+        else FileResponse(content, content_type=media_type)
+    )
     response["Content-Disposition"] = f'{"attachment" if as_attachment else "inline"}; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = _POLICY

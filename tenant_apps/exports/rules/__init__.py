@@ -1,0 +1,1 @@
+"""What can be exported, and how a value stands in a cell."""
