@@ -83,7 +83,10 @@ def _call(user: User, path: str, query: str, most: int) -> Any:
     """Call the view of ``path`` as ``user``, within this process and transaction."""
     request = HttpRequest()
     request.method, request.path, request.path_info = "GET", path, path
-    request.META = {"REQUEST_METHOD": "GET", "SERVER_NAME": "localhost", "SERVER_PORT": "80"}
+    # The link to the next page is made of these.
+    request.META = {
+        "REQUEST_METHOD": "GET", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "QUERY_STRING": query,
+    }  # fmt: skip
     request.GET = QueryDict(query)
     request.campus = current_campus()  # type: ignore[attr-defined]
     request.urlconf = settings.CAMPUS_URLCONF

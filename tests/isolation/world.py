@@ -194,7 +194,6 @@ def _fill(site: Site, cast: Cast, http: Http) -> Things:
             person_id=site.student.user.person_id, evidence={"scans": [str(scan.pk)]},
         )  # fmt: skip
         calendar = renew_feed(by=site.student.user, at=now())
-        files = {**_files(site, event, request), **_certify(site, event)}
         files = {**_files(site, event, request), **_certify(site, event), **_export(site)}
     required, closed = _close(site)
     comes = cast.snsu.student if site is cast.malimono else cast.snsu.friend
