@@ -502,7 +502,7 @@ def test_campus_route(world: World, http: Http, route: Route) -> None:
         http, route, case, world.here, by=None if route.needs == Can.ANYONE else person(cast, case.by), at=host
     )
     assert_shape(answer)
-    assert answer.status_code == case.status, answer
+    assert answer.status_code == case.status, answer.getvalue()
     assert other.campus.code not in answer.getvalue().decode(errors="replace")
     assert fingerprint(other.campus.schema_name) == before_there
 

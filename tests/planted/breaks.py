@@ -65,6 +65,7 @@ TELLING = "tests/tenant_apps/events/test_telling.py"
 DIGESTS = "tests/tenant_apps/attendance/test_digests.py"
 CERTIFICATES = "tests/tenant_apps/certificates/test_certificates.py"
 UPLOADS = "tests/tenant_apps/uploads/test_uploads.py"
+EXPORTS = "tests/tenant_apps/exports/test_exports.py"
 FIGURES = "tests/tenant_apps/reports/test_figures.py"
 TRANSCRIPTS = "tests/tenant_apps/reports/test_transcripts.py"
 ROLL_UPS = "tests/tenant_apps/reports/test_roll_ups.py"
@@ -1260,6 +1261,34 @@ BREAKS = (
         "        shutil.rmtree(self.directory)\n",
         "",
         (SCANNER_EXAMPLE,),
+    ),
+    Break(
+        "an export's file is anybody's of the campus",
+        "tenant_apps/exports/selectors.py",
+        "filter(pk=export_id, requested_by_id=user.pk)",
+        "filter(pk=export_id)",
+        (EXPORTS,),
+    ),
+    Break(
+        "the file is handed out, whoever may read the list now",
+        "tenant_apps/exports/api/views.py",
+        "        read_page(user=user, dataset=DATASETS[export.dataset], filters=export.filters, most=1)\n",
+        "",
+        (EXPORTS,),
+    ),
+    Break(
+        "a worker that was overtaken keeps its file",
+        "tenant_apps/exports/services.py",
+        ".filter(pk=export.pk, attempts=export.attempts)",
+        ".filter(pk=export.pk)",
+        (EXPORTS,),
+    ),
+    Break(
+        "text in a sheet may be a formula",
+        "tenant_apps/exports/documents.py",
+        'if not text.startswith(("=", "#")):',
+        "if text:",
+        (EXPORTS,),
     ),
     Break(
         "a certificate outlives its ground",

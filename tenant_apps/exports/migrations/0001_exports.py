@@ -26,7 +26,12 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("queued", "Queued"), ("running", "Running"), ("done", "Done"), ("failed", "Failed")],
+                        choices=[
+                            ("queued", "To be made"),
+                            ("running", "Is being made"),
+                            ("done", "The file is there"),
+                            ("failed", "Could not be made"),
+                        ],
                         default="queued",
                         max_length=10,
                     ),

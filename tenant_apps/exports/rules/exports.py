@@ -9,10 +9,10 @@ from django.db import models
 class ExportState(models.TextChoices):
     """How far an export is."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
+    QUEUED = "queued", "To be made"
+    RUNNING = "running", "Is being made"
+    DONE = "done", "The file is there"
+    FAILED = "failed", "Could not be made"
 
 
 class ExportFormat(models.TextChoices):
