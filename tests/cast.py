@@ -145,4 +145,8 @@ class Http:
         extra: dict[str, Any] = {"query_params": query} if query else {}
         if method in {"POST", "PUT", "PATCH"}:
             extra["data"], extra["content_type"] = "" if body is None else body, content_type
-        return getattr(self.client, method.lower())(f"/api/v1/{path}", headers=sent, **extra)
+        answer = getattr(self.client, method.lower())(f"/api/v1/{path}", headers=sent, **extra)
+        if answer.streaming:
+            # Read to its end, as clients do: until then the thread stands in the campus.
+            answer.streaming_content = [b"".join(answer)]
+        return answer

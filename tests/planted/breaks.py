@@ -476,8 +476,8 @@ BREAKS = (
     Break(
         "the campus's state is not asked at authentication",
         "shared_apps/accounts/selectors.py",
-        "    if campus:\n        confirm_served(state, schema_version)\n",
-        "",
+        "    if campus:\n        confirm_served(state, schema_version)\n    if expires_at",
+        "    if expires_at",
         ("tests/shared_apps/campuses/test_campuses.py",),
     ),
     Break(

@@ -170,4 +170,4 @@ def test_reset_takes_everything_that_a_start_makes_again(tmp_path: Path) -> None
 
 
 def test_without_a_demo_the_banner_says_how_to_begin() -> None:
-    assert "manage.py createsuperuser --username" in _banner(8000, None)
+    assert "manage.py createsuperuser --username" in _banner(8000, 8001, None)

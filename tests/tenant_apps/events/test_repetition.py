@@ -17,7 +17,7 @@ ZONES = st.sampled_from(
      "Pacific/Chatham", "Africa/Casablanca", "America/Santiago", "Asia/Beirut", "UTC"]
 ).map(ZoneInfo)  # fmt: skip
 DAYS = st.dates(date(2024, 1, 1), date(2030, 12, 31))
-CLOCKS = st.times().map(lambda clock: clock.replace(second=0, microsecond=0))
+CLOCKS = st.times().map(lambda clock: clock.replace(second=0, microsecond=0, fold=0))
 MINUTES = st.integers(0, 180).map(lambda number: timedelta(minutes=number))
 
 
