@@ -4,6 +4,10 @@ psycopg2 sends every statement as text, and planning the ones that record a scan
 ``Statement`` is prepared (SQL's PREPARE) on a connection when it is first run there; the connection remembers what it
 has prepared, and is parked with that memory. Its name is a digest of its text, so a name never means two texts.
 
+A plan is made for tables as large as they are at that moment, and PostgreSQL keeps it until somebody analyzes them: at
+the gate of a new campus that is thousands of scans later, each of which reads whole tables. So it is made anew, soon and
+often at first.
+
 A pooler in transaction mode hands each transaction to another server connection, which has prepared nothing: there
 EAS_DB_PREPARE is false, and the same statements are sent as text.
 """
@@ -17,15 +21,17 @@ import psycopg2.extensions
 from django.conf import settings
 from django.db import NotSupportedError, connection
 
+_SOONEST: Final = 8
+_MOST_RUNS: Final = 512
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 
 
 class Connection(psycopg2.extensions.connection):
-    """A connection that knows which statements it has prepared."""
+    """A connection that knows how often it has run each of its prepared statements."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.prepared: set[str] = set()
+        self.prepared: dict[str, int] = {}
 
 
 class Statement:
@@ -45,11 +51,12 @@ class Statement:
         with connection.cursor() as cursor:
             if settings.DB_PREPARE:
                 raw = cast(Connection, connection.connection)
-                if self.name not in raw.prepared:
+                runs = raw.prepared.get(self.name, 0)
+                if is_due(runs):
                     # Past Django's cursor: it belongs to the connection, not to the statements of a request.
                     with connection.wrap_database_errors, raw.cursor() as plain:
-                        plain.execute(self._prepare)
-                    raw.prepared.add(self.name)
+                        plain.execute(self._prepare if runs == 0 else f"DEALLOCATE {self.name}; {self._prepare}")
+                raw.prepared[self.name] = runs + 1
                 try:
                     cursor.execute(self._execute, values)
                 except NotSupportedError:
@@ -61,3 +68,10 @@ class Statement:
             else:
                 cursor.execute(self.sql, values)
             return cursor.fetchone()
+
+
+def is_due(runs: int) -> bool:
+    """Return whether to plan (anew) after so many runs on a connection: none, 8, 16, 32 … 512, 1024, 1536 …"""
+    if runs < _SOONEST:
+        return runs == 0
+    return runs & (runs - 1) == 0 if runs < _MOST_RUNS else runs % _MOST_RUNS == 0

@@ -3,13 +3,25 @@
 import pytest
 from django.db import connection
 
-from tenants.context import public_context
+from shared_apps.common.ids import uuid7
+from tenants.context import owner_context, public_context
 from tenants.postgresql.pool import ConnectionPool, pool
-from tenants.postgresql.prepared import Statement
+from tenants.postgresql.prepared import Statement, is_due
 from tenants.standing import campus_login
 from tests.cast import Site
+from tests.factories import make_event
 
 WHERE = Statement("SELECT current_user, %(number)s + %(number)s, '100%%'", {"number": "integer"})
+
+
+SCANNED = Statement("SELECT count(*) FROM attendance_scan WHERE scan_id = %(scan_id)s", {"scan_id": "uuid"})
+MANY_SCANS = """
+    INSERT INTO attendance_scan (id, scan_id, fingerprint, event_id, home, operator_id, door, direction, method, outcome,
+                                 code, reason, received_at, effective_at, time_corrected, answer)
+    SELECT gen_random_uuid(), gen_random_uuid(), '', %(event_id)s, '', %(operator_id)s, 'counter', 'in', 'pass',
+           'refused', 'unknown_pass', '', now(), now(), false, '{}'
+      FROM generate_series(1, 3000)
+"""
 
 
 class Raw:
@@ -62,6 +74,31 @@ def test_it_is_prepared_once_for_each_connection_and_costs_no_statement_of_a_req
         WHERE.run({"number": 1})
         assert connection.connection is raw  # it was parked, and came back with what it remembers
     assert WHERE.name in raw.prepared
+
+
+def test_plans_are_made_anew_soon_and_then_now_and_then() -> None:
+    assert [runs for runs in range(2000) if is_due(runs)] == [0, 8, 16, 32, 64, 128, 256, 512, 1024, 1536]
+
+
+def test_a_statement_that_was_planned_for_an_empty_table_does_not_read_all_of_it_for_ever(
+    malimono: Site, delcarmen: Site
+) -> None:
+    plan = f"EXPLAIN EXECUTE {SCANNED.name} ('{uuid7()}')"
+    for site in (malimono, delcarmen):
+        event = make_event(site)
+        with owner_context(site.campus.schema_name), connection.cursor() as cursor:
+            cursor.execute("ANALYZE attendance_scan")  # of which there is none yet
+        with site.here():
+            for _ in range(8):
+                SCANNED.run({"scan_id": uuid7()})
+            with connection.cursor() as cursor:
+                cursor.execute(plan)
+                assert "Seq Scan" in str(cursor.fetchall())
+                cursor.execute(MANY_SCANS, {"event_id": event.pk, "operator_id": site.scanner.user.pk})
+            SCANNED.run({"scan_id": uuid7()})
+            with connection.cursor() as cursor:
+                cursor.execute(plan)
+                assert "Seq Scan" not in str(cursor.fetchall())
 
 
 def test_a_parked_connection_comes_back_outside_any_transaction(malimono: Site) -> None:
