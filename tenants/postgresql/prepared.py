@@ -5,8 +5,8 @@ psycopg2 sends every statement as text, and planning the ones that record a scan
 has prepared, and is parked with that memory. Its name is a digest of its text, so a name never means two texts.
 
 A plan is made for tables as large as they are at that moment, and PostgreSQL keeps it until somebody analyzes them: at
-the gate of a new campus that is thousands of scans later, each of which reads whole tables. So it is made anew, soon and
-often at first.
+the gate of a new campus that is thousands of scans later, each of which reads whole tables. So it is made anew, soon
+and often at first.
 
 A pooler in transaction mode hands each transaction to another server connection, which has prepared nothing: there
 EAS_DB_PREPARE is false, and the same statements are sent as text.
