@@ -10,19 +10,22 @@ import select
 import threading
 import time
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+_RECENT_SECONDS: Final = 1.0
+
 
 class ConnectionPool:
-    """At most ``settings.DB_CONNECTIONS`` parked connections; first those of which there are two, then the
-    least recently parked."""
+    """At most ``settings.DB_CONNECTIONS`` parked connections. What nobody has asked for lately goes first, then those
+    of which there are two, then the least recently parked."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._parked: OrderedDict[int, tuple[str, float, Any]] = OrderedDict()  # newest last
+        # By the id of the connection: login, opened and parked at (monotonic seconds), connection; newest last.
+        self._parked: OrderedDict[int, tuple[str, float, float, Any]] = OrderedDict()
         self._by_login: dict[str, list[int]] = {}
 
     def take(self, login: str) -> tuple[Any, float] | None:
@@ -32,7 +35,7 @@ class ConnectionPool:
                 keys = self._by_login.get(login)
                 if not keys:
                     return None
-                _, opened_at, raw = self._remove(keys[-1])
+                _, opened_at, _, raw = self._remove(keys[-1])
             if time.monotonic() - opened_at < settings.DB_MAX_AGE and _is_alive(raw):
                 return raw, opened_at
             _close(raw)
@@ -49,24 +52,24 @@ class ConnectionPool:
             return
         evicted = []
         with self._lock:
-            self._parked[id(raw)] = (login, opened_at, raw)
+            self._parked[id(raw)] = (login, opened_at, time.monotonic(), raw)
             self._by_login.setdefault(login, []).append(id(raw))
             while len(self._parked) > settings.DB_CONNECTIONS:
-                evicted.append(self._remove(self._least_needed())[2])
+                evicted.append(self._remove(self._least_needed())[-1])
         for old in evicted:
             _close(old)
 
     def close_login(self, login: str) -> None:
         """Close what is parked under ``login``: its rights or password have changed."""
         with self._lock:
-            old = [self._remove(key)[2] for key in list(self._by_login.get(login, ()))]
+            old = [self._remove(key)[-1] for key in list(self._by_login.get(login, ()))]
         for raw in old:
             _close(raw)
 
     def close_all(self) -> None:
         """Close every parked connection."""
         with self._lock:
-            old = [raw for _, _, raw in self._parked.values()]
+            old = [raw for *_, raw in self._parked.values()]
             self._parked.clear()
             self._by_login.clear()
         for raw in old:
@@ -77,14 +80,19 @@ class ConnectionPool:
         return len(self._parked)
 
     def _least_needed(self) -> int:
-        """Return the oldest of those whose login has another one parked, else the oldest.
+        """Return the oldest if it has not been used for a second, else the oldest of those whose login has another one
+        parked, else the oldest.
 
-        Campuses that are served in turn would otherwise lose their only connection to the second one of another.
+        A busy campus would otherwise lose its second connection to quiet ones, and open one for every request; and
+        campuses that are served in turn their only one to the second of another.
         """
-        spare = (key for key, (login, _, _) in self._parked.items() if len(self._by_login[login]) > 1)
-        return next(spare, next(iter(self._parked)))
+        oldest, (_, _, parked_at, _) = next(iter(self._parked.items()))
+        if time.monotonic() - parked_at > _RECENT_SECONDS:
+            return oldest
+        spare = (key for key, (login, *_) in self._parked.items() if len(self._by_login[login]) > 1)
+        return next(spare, oldest)
 
-    def _remove(self, key: int) -> tuple[str, float, Any]:
+    def _remove(self, key: int) -> tuple[str, float, float, Any]:
         entry = self._parked.pop(key)
         keys = self._by_login[entry[0]]
         keys.remove(key)

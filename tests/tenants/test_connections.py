@@ -5,6 +5,7 @@ from django.db import connection
 
 from shared_apps.common.ids import uuid7
 from tenants.context import owner_context, public_context
+from tenants.postgresql import pool as pool_module
 from tenants.postgresql.pool import ConnectionPool, pool
 from tenants.postgresql.prepared import Statement, is_due
 from tenants.standing import campus_login
@@ -48,6 +49,21 @@ def test_of_one_login_one_connection_is_kept_before_a_second_of_another(settings
     assert [raw.closed for raw in raws] == [False, True, False, False]
     parking.park("c", raws[3], now)
     assert [raw.closed for raw in raws] == [True, True, False, False]
+
+
+def test_a_busy_campus_keeps_its_second_connection_before_a_quiet_one_its_only(
+    settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DB_CONNECTIONS = 2
+    parking, raws, clock = ConnectionPool(), [Raw() for _ in range(3)], [1000.0]
+    monkeypatch.setattr(pool_module.time, "monotonic", lambda: clock[0])
+
+    parking.park("quiet", raws[0], 1000.0)
+    clock[0] += 1.5
+    parking.park("busy", raws[1], 1000.0)
+    parking.park("busy", raws[2], 1000.0)
+
+    assert [raw.closed for raw in raws] == [True, False, False]
 
 
 @pytest.mark.parametrize("prepare", [True, False])
