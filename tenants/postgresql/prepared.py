@@ -21,7 +21,7 @@ import psycopg2.extensions
 from django.conf import settings
 from django.db import NotSupportedError, connection
 
-_SOONEST: Final = 8
+_SOONEST: Final = 64
 _MOST_RUNS: Final = 512
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 
@@ -71,7 +71,7 @@ class Statement:
 
 
 def is_due(runs: int) -> bool:
-    """Return whether to plan (anew) after so many runs on a connection: none, 8, 16, 32 … 512, 1024, 1536 …"""
+    """Return whether to plan (anew) after so many runs on a connection: none, 64, 128, 256, 512, 1024, 1536 …"""
     if runs < _SOONEST:
         return runs == 0
     return runs & (runs - 1) == 0 if runs < _MOST_RUNS else runs % _MOST_RUNS == 0
