@@ -595,8 +595,8 @@ BREAKS = (
     Break(
         "whoever moves to the host counts as visitor and as its own",
         "tenant_apps/attendance/selectors/scans.py",
-        "(a.user_id = u.id OR a.visitor_id = w.id OR a.guest_id = g.id)",
-        "a.user_id = u.id",
+        "                    UNION ALL SELECT xmin, * FROM attendance_attendance WHERE visitor_id = w.id\n",
+        "",
         (TRANSFERS,),
     ),
     Break(
