@@ -155,12 +155,13 @@ def find_news(
     transactions = [row["transaction"] for row in found]
     for row in found:
         row.update({name: _local(row[name], campus.zone) for name in _INSTANTS & row.keys()})
+    owners = {person_id: user_id for user_id, person_id in people.items()}
     before = cursor or Cursor(horizon, frozenset(), at)
     return News(
         cursor=before.advance(horizon=horizon, transactions=transactions, at=at),
         scans=[_name_person(row, here=campus.code) for row in scans],
         corrections=corrections,
-        visits=[_name_owner(row, people) for row in visits],
+        visits=[_name_owner(row, owners) for row in visits],
         sessions=sessions or {},
         organizers=organizers or {},
         is_partial=len(scans) > _MOST,
@@ -171,10 +172,9 @@ def _local(text: str | None, zone: ZoneInfo) -> str | None:
     return datetime.fromisoformat(text).astimezone(zone).isoformat() if text else None
 
 
-def _name_owner(row: dict[str, Any], people: Mapping[UUID, UUID | None]) -> dict[str, Any]:
+def _name_owner(row: dict[str, Any], owners: Mapping[UUID | None, UUID]) -> dict[str, Any]:
     """Say whose visit it is by user id, as other rows do: the ledger knows persons only."""
-    person_id = UUID(row.pop("person_id"))
-    row["user_id"] = next(str(user_id) for user_id, person in people.items() if person == person_id)
+    row["user_id"] = str(owners[UUID(row.pop("person_id"))])
     return row
 
 
