@@ -48,9 +48,9 @@ def record_scan(*, by: User, at: datetime, scan: ScanRequest, dry_run: bool = Fa
     """Record presence, or store why not. A refused scan is no error: it is an outcome, kept as evidence.
 
     Two statements for a first scan, a duplicate or a refusal, one more where a visitor's name is still to be asked for;
-    two more for whoever loses a race, and a third where it was lost in the ledger. Idempotent by ``scan.scan_id``, which
-    is looked at before anything else. With ``dry_run`` it answers the same and leaves nothing behind. Stand in the
-    campus, outside ``atomic()``.
+    two more for whoever loses a race, and a third where it was lost in the ledger. Idempotent by ``scan.scan_id``,
+    which is looked at before anything else. With ``dry_run`` it answers the same and leaves nothing behind. Stand in
+    the campus, outside ``atomic()``.
 
     Locks: the attendance, its event and session; for whoever loses twice, the attendance before it is read.
     Raises: EventNotFound, NotYourEvent, ScanIdReused, ScannerNotValid.
